@@ -1,0 +1,53 @@
+//! Every bound of the program, with its unit, in one place.
+
+use anchor_lang::prelude::*;
+
+/// 100% in basis points.
+pub const BPS_DENOMINATOR: u16 = 10_000;
+
+/// Upper bound of `base_rate`: base units per 1,000 views at full quality and relevance.
+///
+/// This is 2^38, which keeps every product of a settlement within 64 bits (see `math::earnings`).
+#[constant]
+pub const BASE_RATE_MAX: u64 = 274_877_906_944_u64;
+
+/// Upper bound of the two tip fees together, in basis points.
+#[constant]
+pub const FEES_BPS_MAX: u16 = 3_000;
+
+/// Bounds of the withdrawal window, in seconds.
+#[constant]
+pub const WITHDRAW_WINDOW_SECONDS_MIN: u32 = 3_600;
+/// See [`WITHDRAW_WINDOW_SECONDS_MIN`].
+#[constant]
+pub const WITHDRAW_WINDOW_SECONDS_MAX: u32 = 30 * SECONDS_PER_DAY;
+
+/// Bounds of the delay of a large withdrawal, in seconds.
+#[constant]
+pub const WITHDRAW_DELAY_SECONDS_MIN: u32 = 3_600;
+/// See [`WITHDRAW_DELAY_SECONDS_MIN`].
+#[constant]
+pub const WITHDRAW_DELAY_SECONDS_MAX: u32 = 30 * SECONDS_PER_DAY;
+
+/// Longest memo of a tip, in bytes of UTF-8.
+#[constant]
+pub const MEMO_BYTES_MAX: u16 = 256;
+
+/// Longest list of packed entries in one batch, in bytes: what a v1 transaction could hold at most.
+#[constant]
+pub const ENTRIES_BYTES_MAX: u16 = 4_096;
+
+/// Largest shard, in bytes: the largest account that a cluster allows.
+pub const SHARD_BYTES_MAX: u64 = 10 * 1024 * 1024;
+
+/// Most content slots in a shard: an entry names a content in 24 bits.
+pub const CONTENTS_MAX: u32 = 1 << 24;
+
+/// Most places of the content index that a registration looks at.
+///
+/// The index is at most half full, so chance alone never makes a run this long in a shard of 10 MiB
+/// (e^-0.19 a step); who makes one on purpose pays rent for each of its contents.
+pub const CONTENT_PROBES_MAX: u32 = 256;
+
+/// A day of the daily caps: days are counted in UTC.
+pub const SECONDS_PER_DAY: u32 = 86_400;

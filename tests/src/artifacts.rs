@@ -1,0 +1,16 @@
+//! The compiled programs.
+
+use std::path::PathBuf;
+
+/// The folder that `scripts/build-program` writes programs to.
+pub fn deploy_dir() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/deploy")
+}
+
+/// The compiled program `name`, as bytes.
+pub fn program(name: &str) -> Vec<u8> {
+    let path = deploy_dir().join(format!("{name}.so"));
+    std::fs::read(&path).unwrap_or_else(|error| {
+        panic!("{}: {error}: run scripts/build-program first", path.display())
+    })
+}

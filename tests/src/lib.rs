@@ -1,0 +1,7 @@
+//! What the tests and benchmarks share: a world with the compiled program on a real SVM, and the
+//! reference model that it is compared with.
+
+pub mod artifacts;
+pub mod tokens;
+pub mod transactions;
+pub mod world;
