@@ -2,6 +2,8 @@
 //! reference model that it is compared with.
 
 pub mod artifacts;
+pub mod costs;
+pub mod model;
 pub mod tokens;
 pub mod transactions;
 pub mod world;

@@ -2,8 +2,10 @@
 
 use anchor_lang::prelude::*;
 
-/// 100% in basis points.
-pub const BPS_DENOMINATOR: u16 = 10_000;
+/// 100% in basis points, as a bound.
+pub const BPS_MAX: u16 = 10_000;
+/// 100% in basis points, as a divisor.
+pub const BPS_DENOMINATOR: u64 = 10_000;
 
 /// Upper bound of `base_rate`: base units per 1,000 views at full quality and relevance.
 ///
@@ -20,14 +22,14 @@ pub const FEES_BPS_MAX: u16 = 3_000;
 pub const WITHDRAW_WINDOW_SECONDS_MIN: u32 = 3_600;
 /// See [`WITHDRAW_WINDOW_SECONDS_MIN`].
 #[constant]
-pub const WITHDRAW_WINDOW_SECONDS_MAX: u32 = 30 * SECONDS_PER_DAY;
+pub const WITHDRAW_WINDOW_SECONDS_MAX: u32 = 2_592_000_u32;
 
 /// Bounds of the delay of a large withdrawal, in seconds.
 #[constant]
 pub const WITHDRAW_DELAY_SECONDS_MIN: u32 = 3_600;
 /// See [`WITHDRAW_DELAY_SECONDS_MIN`].
 #[constant]
-pub const WITHDRAW_DELAY_SECONDS_MAX: u32 = 30 * SECONDS_PER_DAY;
+pub const WITHDRAW_DELAY_SECONDS_MAX: u32 = 2_592_000_u32;
 
 /// Longest memo of a tip, in bytes of UTF-8.
 #[constant]
@@ -35,7 +37,7 @@ pub const MEMO_BYTES_MAX: u16 = 256;
 
 /// Longest list of packed entries in one batch, in bytes: what a v1 transaction could hold at most.
 #[constant]
-pub const ENTRIES_BYTES_MAX: u16 = 4_096;
+pub const ENTRIES_BYTES_MAX: u64 = 4_096;
 
 /// Largest shard, in bytes: the largest account that a cluster allows.
 pub const SHARD_BYTES_MAX: u64 = 10 * 1024 * 1024;
@@ -50,4 +52,4 @@ pub const CONTENTS_MAX: u32 = 1 << 24;
 pub const CONTENT_PROBES_MAX: u32 = 256;
 
 /// A day of the daily caps: days are counted in UTC.
-pub const SECONDS_PER_DAY: u32 = 86_400;
+pub const SECONDS_PER_DAY: u64 = 86_400;

@@ -45,9 +45,9 @@ const LONG_VIEWS_BITS: u64 = 24;
 const RELEVANCE_HIGH_MASK: u64 = (1 << 6) - 1;
 const CONTENT_MAX: u64 = (1 << 24) - 1;
 
-const _: () = assert!(CONTENT_MAX == CONTENTS_MAX as u64 - 1);
+const _: () = assert!(CONTENTS_MAX == 1 << 24 && CONTENT_MAX == (1 << 24) - 1);
 const _: () = assert!(VIEWS_MAX == 1 << LONG_VIEWS_BITS);
-const _: () = assert!((BPS_DENOMINATOR as u64) < RELEVANCE_HIGH_MASK << 8);
+const _: () = assert!(BPS_DENOMINATOR < RELEVANCE_HIGH_MASK << 8);
 
 /// One measurement: views of a content at one relevance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +60,19 @@ pub struct Entry {
     pub relevance: u64,
 }
 
-/// Why bytes are not a list of entries, or an entry cannot be written.
+/// Why bytes are not a list of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryError {
+pub enum ReadError {
     /// The last entry is cut off.
     Truncated,
-    /// Views are zero, or more than an entry can hold.
+    /// Relevance is above 10,000 basis points.
+    Relevance,
+}
+
+/// Why an entry cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteError {
+    /// Views are zero or above 2^24.
     Views,
     /// Relevance is above 10,000 basis points.
     Relevance,
@@ -83,9 +90,9 @@ impl Packed {
     const END: [u8; 2] = [0xff; 2];
 
     /// Takes a list. Fails when its length is odd: every entry takes an even number of bytes.
-    pub fn new(mut bytes: Vec<u8>) -> Result<Self, EntryError> {
+    pub fn new(mut bytes: Vec<u8>) -> Result<Self, ReadError> {
         if !bytes.len().is_multiple_of(2) {
-            return Err(EntryError::Truncated);
+            return Err(ReadError::Truncated);
         }
         bytes.extend_from_slice(&Self::END);
         Ok(Self { bytes })
@@ -103,13 +110,13 @@ impl Packed {
             next: words.start.cast(),
             // The last word is the one that ends the list.
             end: words.end.wrapping_sub(Self::END.len()).cast(),
-            relevance: u64::from(BPS_DENOMINATOR),
+            relevance: BPS_DENOMINATOR,
             list: PhantomData,
         }
     }
 
     /// Reads the entries one by one, with absolute content indices.
-    pub fn entries(&self) -> impl Iterator<Item = Result<Entry, EntryError>> {
+    pub fn entries(&self) -> impl Iterator<Item = Result<Entry, ReadError>> {
         let mut steps = self.steps();
         let mut content = 0_u64;
         std::iter::from_fn(move || {
@@ -186,9 +193,9 @@ impl Steps<'_> {
     }
 
     /// The next two bytes.
-    fn two(&mut self) -> Result<[u64; 2], EntryError> {
+    fn two(&mut self) -> Result<[u64; 2], ReadError> {
         if self.next >= self.end {
-            return Err(EntryError::Truncated);
+            return Err(ReadError::Truncated);
         }
         // SAFETY: `next` is before `end`.
         let two = unsafe { self.next.read() };
@@ -197,11 +204,11 @@ impl Steps<'_> {
     }
 
     /// The entry of the medium or long form that comes next.
-    fn wide(&mut self) -> Result<Step, EntryError> {
+    fn wide(&mut self) -> Result<Step, ReadError> {
         let [first, low] = self.two()?;
         let relevance = (first & RELEVANCE_HIGH_MASK) << 8 | low;
-        if first < MEDIUM || relevance > u64::from(BPS_DENOMINATOR) {
-            return Err(EntryError::Relevance);
+        if first < MEDIUM || relevance > BPS_DENOMINATOR {
+            return Err(ReadError::Relevance);
         }
         let [a, b] = self.two()?;
         let (place, views) = if first < LONG {
@@ -217,7 +224,7 @@ impl Steps<'_> {
 }
 
 impl Iterator for Steps<'_> {
-    type Item = Result<Step, EntryError>;
+    type Item = Result<Step, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.next == self.end {
@@ -240,13 +247,13 @@ pub struct Writer {
 
 impl Default for Writer {
     fn default() -> Self {
-        Self { bytes: Vec::new(), content: 0, relevance: u64::from(BPS_DENOMINATOR) }
+        Self { bytes: Vec::new(), content: 0, relevance: BPS_DENOMINATOR }
     }
 }
 
 impl Writer {
     /// Adds an entry. On an error nothing was added.
-    pub fn push(&mut self, entry: Entry) -> Result<(), EntryError> {
+    pub fn push(&mut self, entry: Entry) -> Result<(), WriteError> {
         let (bytes, length) = self.pack(entry)?;
         self.bytes.extend_from_slice(&bytes[..length]);
         self.content = entry.content;
@@ -255,7 +262,7 @@ impl Writer {
     }
 
     /// The bytes that [`Self::push`] would add.
-    pub fn cost(&self, entry: Entry) -> Result<usize, EntryError> {
+    pub fn cost(&self, entry: Entry) -> Result<usize, WriteError> {
         self.pack(entry).map(|(_, length)| length)
     }
 
@@ -269,16 +276,17 @@ impl Writer {
         self.bytes
     }
 
-    fn pack(&self, entry: Entry) -> Result<([u8; 8], usize), EntryError> {
+    fn pack(&self, entry: Entry) -> Result<([u8; 8], usize), WriteError> {
         let Entry { content, views, relevance } = entry;
-        if !(1..=VIEWS_MAX).contains(&views) {
-            return Err(EntryError::Views);
+        let more_views = views.checked_sub(1).ok_or(WriteError::Views)?;
+        if views > VIEWS_MAX {
+            return Err(WriteError::Views);
         }
-        if relevance > u64::from(BPS_DENOMINATOR) {
-            return Err(EntryError::Relevance);
+        if relevance > BPS_DENOMINATOR {
+            return Err(WriteError::Relevance);
         }
         if content > CONTENT_MAX {
-            return Err(EntryError::Content);
+            return Err(WriteError::Content);
         }
         let gap = content.checked_sub(self.content);
         let relevance_bytes = relevance >> 8 | (relevance & 0xff) << 8;
@@ -288,14 +296,14 @@ impl Writer {
                     && gap <= SHORT_GAP_MAX
                     && views <= SHORT_VIEWS_MAX =>
             {
-                ((views - 1) | gap << 8, 2)
+                (more_views | gap << 8, 2)
             }
             Some(gap) if gap <= MEDIUM_GAP_MAX && views <= MEDIUM_VIEWS_MAX => {
-                let rest = (views - 1) | gap << MEDIUM_VIEWS_BITS;
+                let rest = more_views | gap << MEDIUM_VIEWS_BITS;
                 (MEDIUM | relevance_bytes | rest << 16, 4)
             }
             _ => {
-                let rest = (views - 1) | content << LONG_VIEWS_BITS;
+                let rest = more_views | content << LONG_VIEWS_BITS;
                 (LONG | relevance_bytes | rest << 16, 8)
             }
         };

@@ -96,44 +96,42 @@ pub enum PixrError {
     EntriesTooLong, // 6038
     #[msg("the last entry is cut off")]
     EntriesTruncated, // 6039
-    #[msg("an entry has no views")]
-    EntryWithoutViews, // 6040
     #[msg("an entry's relevance is above 10,000 basis points")]
-    RelevanceTooHigh, // 6041
+    RelevanceTooHigh, // 6040
     #[msg("the reward budget does not cover the batch: fund the shard")]
-    BudgetExhausted, // 6042
+    BudgetExhausted, // 6041
     #[msg("the batch credits more than batch_cap")]
-    BatchCapExceeded, // 6043
+    BatchCapExceeded, // 6042
     #[msg("the shard would credit or reverse more than day_cap today (UTC)")]
-    DayCapExceeded, // 6044
+    DayCapExceeded, // 6043
     #[msg("a lifetime counter of the shard would overflow")]
-    Overflow, // 6045
+    Overflow, // 6044
     #[msg("a reversal takes back more views than the content has")]
-    ReversalExceedsViews, // 6046
+    ReversalExceedsViews, // 6045
     #[msg("a content cannot owe that much: reverse less at once")]
-    ReversalTooLarge, // 6047
+    ReversalTooLarge, // 6046
 
     // Money.
     #[msg("the amount must be above zero")]
-    AmountIsZero, // 6048
+    AmountIsZero, // 6047
     #[msg("the source account holds less than the amount")]
-    InsufficientTokens, // 6049
+    InsufficientTokens, // 6048
     #[msg("the creator's balance is below the amount")]
-    InsufficientBalance, // 6050
+    InsufficientBalance, // 6049
     #[msg("the tip is used up by its fees: tip more")]
-    TipTooSmall, // 6051
+    TipTooSmall, // 6050
     #[msg("the memo exceeds 256 bytes")]
-    MemoTooLong, // 6052
+    MemoTooLong, // 6051
     #[msg("the amount exceeds what this window has left: wait, or request a delayed withdrawal")]
-    WithdrawLimitExceeded, // 6053
+    WithdrawLimitExceeded, // 6052
     #[msg("the withdrawal cannot be executed before its delay is over")]
-    WithdrawalTooEarly, // 6054
+    WithdrawalTooEarly, // 6053
     #[msg("the guardian has frozen the withdrawal")]
-    WithdrawalFrozen, // 6055
+    WithdrawalFrozen, // 6054
     #[msg("number is not that of the creator's next request")]
-    WithdrawalNumber, // 6056
+    WithdrawalNumber, // 6055
     #[msg("there are no fees to collect")]
-    NoFees, // 6057
+    NoFees, // 6056
     #[msg("the vault would hold less than the shard owes")]
-    Insolvent, // 6058
+    Insolvent, // 6057
 }

@@ -4,6 +4,17 @@
 //! somebody is to be paid for them. Balances live in ledger shards (`state::shard`); a settlement is
 //! a list of packed entries (`entries`) credited by one formula (`math::earnings`).
 
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        clippy::float_arithmetic,
+        clippy::unwrap_used
+    )
+)]
+
 use anchor_lang::prelude::*;
 #[cfg(target_arch = "bpf")]
 use solana_compiler_builtins as _;

@@ -15,7 +15,7 @@ fn pack(entries: &[Entry]) -> Vec<u8> {
     writer.finish()
 }
 
-fn unpack(bytes: &[u8]) -> Result<Vec<Entry>, EntryError> {
+fn unpack(bytes: &[u8]) -> Result<Vec<Entry>, ReadError> {
     Packed::new(bytes.to_vec())?.entries().collect()
 }
 
@@ -47,10 +47,10 @@ fn every_form_comes_back_at_its_limits() {
 #[test]
 fn what_does_not_fit_is_named_and_adds_nothing() {
     let mut writer = Writer::default();
-    assert_eq!(writer.push(entry(0, 0, 1)), Err(EntryError::Views));
-    assert_eq!(writer.push(entry(0, VIEWS_MAX + 1, 1)), Err(EntryError::Views));
-    assert_eq!(writer.push(entry(0, 1, 10_001)), Err(EntryError::Relevance));
-    assert_eq!(writer.push(entry(CONTENT_MAX + 1, 1, 1)), Err(EntryError::Content));
+    assert_eq!(writer.push(entry(0, 0, 1)), Err(WriteError::Views));
+    assert_eq!(writer.push(entry(0, VIEWS_MAX + 1, 1)), Err(WriteError::Views));
+    assert_eq!(writer.push(entry(0, 1, 10_001)), Err(WriteError::Relevance));
+    assert_eq!(writer.push(entry(CONTENT_MAX + 1, 1, 1)), Err(WriteError::Content));
     assert!(writer.bytes().is_empty());
 }
 
@@ -58,12 +58,12 @@ fn what_does_not_fit_is_named_and_adds_nothing() {
 fn cut_and_forged_bytes_are_refused() {
     let long = pack(&[entry(70_000, 1, 10_000)]);
     for length in 1..8 {
-        assert_eq!(unpack(&long[..length]), Err(EntryError::Truncated));
+        assert_eq!(unpack(&long[..length]), Err(ReadError::Truncated));
     }
     let [high, low] = 10_001_u16.to_be_bytes();
-    assert_eq!(unpack(&[0x80 | high, low, 1, 0]), Err(EntryError::Relevance));
-    assert_eq!(unpack(&[127, 0]), Err(EntryError::Relevance));
-    assert_eq!(unpack(&[0xff, 0xff]), Err(EntryError::Relevance));
+    assert_eq!(unpack(&[0x80 | high, low, 1, 0]), Err(ReadError::Relevance));
+    assert_eq!(unpack(&[127, 0]), Err(ReadError::Relevance));
+    assert_eq!(unpack(&[0xff, 0xff]), Err(ReadError::Relevance));
     assert_eq!(unpack(&[0, 0]), Ok(vec![entry(0, 1, 10_000)]));
     assert_eq!(unpack(&[]), Ok(Vec::new()));
     assert_eq!(Packed::new(vec![1, 0]).unwrap().bytes(), [1, 0]);

@@ -26,24 +26,23 @@ pub const VIEWS_MAX: u64 = 1 << 24;
 /// Largest debt of a content, in base units times [`SCALE`].
 pub const DEBT_MAX: i64 = 1 << 62;
 
-const RELEVANCE_MAX: u64 = 10_000;
-const WEIGHT_MAX: u64 = VIEWS_MAX * RELEVANCE_MAX;
+const WEIGHT_MAX: u64 = VIEWS_MAX * BPS_DENOMINATOR;
 const EARNED_MAX: u64 = (WEIGHT_MAX / SCALE + 1) * BASE_RATE_MAX + 1;
 
 // What `accrue_floor` relies on: a part of a weight times a rate, and a remainder, fit an i64.
 const _: () = assert!(SCALE * BASE_RATE_MAX + SCALE < 1 << 62);
-const _: () = assert!(BASE_RATE_MAX < u64::MAX / RELEVANCE_MAX);
+const _: () = assert!(BASE_RATE_MAX < u64::MAX / BPS_DENOMINATOR);
 // The sum over a whole batch fits a u64: an entry with more than 128 views takes eight bytes, and
 // the others, of two bytes at least, earn less than one base rate each.
-const _: () = assert!(EARNED_MAX < u64::MAX / 2 / (ENTRIES_BYTES_MAX as u64 / 8));
-const _: () = assert!(BASE_RATE_MAX < u64::MAX / 2 / (ENTRIES_BYTES_MAX as u64 / 2));
+const _: () = assert!(EARNED_MAX < u64::MAX / 2 / (ENTRIES_BYTES_MAX / 8));
+const _: () = assert!(BASE_RATE_MAX < u64::MAX / 2 / (ENTRIES_BYTES_MAX / 2));
 
 /// `floor(base_rate × quality / 10,000)`: base units per 1,000 views.
 ///
 /// `base_rate` is at most [`BASE_RATE_MAX`], `quality` is in basis points.
 #[inline(always)]
 pub fn rate_floor(base_rate: u64, quality: u16) -> u64 {
-    base_rate.wrapping_mul(u64::from(quality)) / u64::from(BPS_DENOMINATOR)
+    base_rate.wrapping_mul(u64::from(quality)) / BPS_DENOMINATOR
 }
 
 /// What one entry earns, rounded down, and the remainder that stays with its content.

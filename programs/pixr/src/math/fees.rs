@@ -1,12 +1,12 @@
 //! Fees in basis points.
 
-use crate::constants::BPS_DENOMINATOR;
+use crate::constants::{BPS_DENOMINATOR, BPS_MAX};
 
 /// `ceil(amount × bps / 10,000)` in base units, or `None` when `bps` is above 10,000.
 ///
 /// Fees round up: who splits a payment into many tiny ones never pays less than with one.
 pub fn fee_ceil(amount: u64, bps: u16) -> Option<u64> {
-    if bps > BPS_DENOMINATOR {
+    if bps > BPS_MAX {
         return None;
     }
     let fee =

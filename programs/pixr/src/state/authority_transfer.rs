@@ -15,3 +15,8 @@ pub struct AuthorityTransfer {
     /// Bump of this account's address.
     pub bump: u8,
 }
+
+impl AuthorityTransfer {
+    /// Size of the account, in bytes.
+    pub const SPACE: usize = Self::DISCRIMINATOR.len() + Self::INIT_SPACE;
+}

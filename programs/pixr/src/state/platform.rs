@@ -42,7 +42,7 @@ impl Settings {
             PixrError::WithdrawDelayOutOfBounds
         );
         for bps in [self.platform_fee_bps, self.processing_fee_bps, self.initial_quality] {
-            require_gte!(BPS_DENOMINATOR, bps, PixrError::BpsTooHigh);
+            require_gte!(BPS_MAX, bps, PixrError::BpsTooHigh);
         }
         let fees = self.platform_fee_bps.saturating_add(self.processing_fee_bps);
         require_gte!(FEES_BPS_MAX, fees, PixrError::FeesTooHigh);
@@ -98,6 +98,9 @@ pub struct Platform {
 }
 
 impl Platform {
+    /// Size of the account, in bytes.
+    pub const SPACE: usize = Self::DISCRIMINATOR.len() + Self::INIT_SPACE;
+
     /// Refuses while the platform is paused.
     pub fn require_running(&self) -> Result<()> {
         require!(!self.paused, PixrError::Paused);

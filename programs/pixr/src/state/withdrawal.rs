@@ -29,6 +29,9 @@ pub struct Withdrawal {
 }
 
 impl Withdrawal {
+    /// Size of the account, in bytes.
+    pub const SPACE: usize = Self::DISCRIMINATOR.len() + Self::INIT_SPACE;
+
     /// Refuses while the guardian holds the request.
     pub fn require_not_frozen(&self) -> Result<()> {
         require!(!self.frozen, PixrError::WithdrawalFrozen);

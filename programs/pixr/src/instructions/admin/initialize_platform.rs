@@ -33,7 +33,7 @@ pub struct InitializePlatform<'info> {
     #[account(
         init,
         payer = payer,
-        space = Platform::DISCRIMINATOR.len() + Platform::INIT_SPACE,
+        space = Platform::SPACE,
         seeds = [seeds::PLATFORM, base.key().as_ref()],
         bump,
     )]

@@ -28,7 +28,7 @@ pub struct RequestWithdrawal<'info> {
     #[account(
         init,
         payer = payer,
-        space = Withdrawal::DISCRIMINATOR.len() + Withdrawal::INIT_SPACE,
+        space = Withdrawal::SPACE,
         seeds = [
             seeds::WITHDRAWAL,
             shard.key().as_ref(),

@@ -22,7 +22,7 @@ pub struct ProposeAuthority<'info> {
     #[account(
         init,
         payer = authority,
-        space = AuthorityTransfer::DISCRIMINATOR.len() + AuthorityTransfer::INIT_SPACE,
+        space = AuthorityTransfer::SPACE,
         seeds = [seeds::AUTHORITY_TRANSFER, shard.key().as_ref(), &creator.to_le_bytes()],
         bump,
     )]

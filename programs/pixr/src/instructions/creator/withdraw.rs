@@ -28,7 +28,6 @@ pub struct Withdraw<'info> {
     #[account(
         mut,
         constraint = destination.mint == mint.key() @ PixrError::WrongMint,
-        constraint = destination.key() != vault.key() @ PixrError::DestinationIsVault,
     )]
     pub destination: Box<InterfaceAccount<'info, TokenAccount>>,
     pub mint: Box<InterfaceAccount<'info, Mint>>,

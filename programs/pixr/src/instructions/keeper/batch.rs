@@ -3,7 +3,7 @@ use solana_sha256_hasher::hashv;
 
 use crate::{
     constants::ENTRIES_BYTES_MAX,
-    entries::{EntryError, Packed},
+    entries::{Packed, ReadError},
     errors::PixrError,
     state::{Platform, Shard},
 };
@@ -17,13 +17,11 @@ pub struct KeeperBatch<'info> {
     pub shard: AccountLoader<'info, Shard>,
 }
 
-impl From<EntryError> for Error {
-    fn from(error: EntryError) -> Self {
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
         match error {
-            EntryError::Truncated => PixrError::EntriesTruncated,
-            EntryError::Views => PixrError::EntryWithoutViews,
-            EntryError::Relevance => PixrError::RelevanceTooHigh,
-            EntryError::Content => PixrError::UnknownContent,
+            ReadError::Truncated => PixrError::EntriesTruncated,
+            ReadError::Relevance => PixrError::RelevanceTooHigh,
         }
         .into()
     }
@@ -32,7 +30,8 @@ impl From<EntryError> for Error {
 /// Takes a batch's entries, after the checks that do not depend on what they say.
 pub(super) fn packed(entries: Vec<u8>) -> Result<Packed> {
     require!(!entries.is_empty(), PixrError::EntriesEmpty);
-    require_gte!(usize::from(ENTRIES_BYTES_MAX), entries.len(), PixrError::EntriesTooLong);
+    let length = u64::try_from(entries.len()).map_err(|_| PixrError::EntriesTooLong)?;
+    require_gte!(ENTRIES_BYTES_MAX, length, PixrError::EntriesTooLong);
     Ok(Packed::new(entries)?)
 }
 

@@ -99,7 +99,7 @@ impl Shard {
 
     /// Starts the daily counters anew when `unix_seconds` is in another UTC day.
     fn roll_day(&mut self, unix_seconds: i64) {
-        let day = u64::try_from(unix_seconds).unwrap_or(0) / u64::from(SECONDS_PER_DAY);
+        let day = u64::try_from(unix_seconds).unwrap_or(0) / SECONDS_PER_DAY;
         if day != self.day {
             self.day = day;
             self.day_credited = 0;

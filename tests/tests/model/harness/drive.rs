@@ -1,0 +1,202 @@
+//! How an action is sent to the program.
+
+use anchor_spl::token::spl_token;
+use pixr::state::shard::Capacities;
+use pixr_client::{vault_address, withdrawal_address};
+use pixr_tests::{
+    model::{Action, Actor, Destination, RequestId, shard_bytes},
+    tokens::DECIMALS,
+    transactions::Failure,
+};
+use solana_address::Address;
+use solana_instruction::Instruction;
+use solana_keypair::Keypair;
+use solana_signer::Signer;
+
+use super::Harness;
+
+impl Harness {
+    /// Sends an action to the program, or turns the clock.
+    pub(super) fn execute(&mut self, action: &Action) -> Result<(), Failure> {
+        match action {
+            Action::Wait { seconds } => {
+                self.world.wait(*seconds);
+                Ok(())
+            }
+            Action::OpenShard { by, capacities, surplus } => {
+                self.execute_open_shard(*by, *capacities, *surplus)
+            }
+            other => self.send(&self.instruction(other)),
+        }
+    }
+
+    /// Sends an instruction, signed by every actor whom it names as a signer.
+    fn send(&mut self, instruction: &Instruction) -> Result<(), Failure> {
+        let signs = |key: &Keypair| {
+            let address = key.pubkey();
+            instruction.accounts.iter().any(|meta| meta.is_signer && meta.pubkey == address)
+        };
+        let keys = self.actors.iter().map(|actor| actor.key.insecure_clone());
+        let signers: Vec<_> = keys.filter(signs).collect();
+        let signers: Vec<_> = signers.iter().collect();
+        self.world.run(std::slice::from_ref(instruction), &signers).map(|_| ())
+    }
+
+    fn execute_open_shard(
+        &mut self,
+        by: Actor,
+        capacities: Capacities,
+        surplus: i64,
+    ) -> Result<(), Failure> {
+        let small = Capacities { creators: 1, contents: 1, lanes: 0 };
+        let possible = shard_bytes(capacities) < 100_000;
+        let needed = shard_bytes(if possible { capacities } else { small });
+        let space = needed.saturating_add_signed(surplus);
+        let rent = usize::try_from(space).expect("64 bits");
+        let rent = self.world.svm.minimum_balance_for_rent_exemption(rent);
+        let key = Keypair::new();
+        let (payer, shard) = (self.world.keys.payer.pubkey(), key.pubkey());
+        let open = [
+            anchor_lang::solana_program::system_instruction::create_account(
+                &payer,
+                &shard,
+                rent,
+                space,
+                &pixr::ID,
+            ),
+            self.world.platform.open_shard_only(payer, self.address(by), shard, capacities),
+        ];
+        let admin = self.actors[by].key.insecure_clone();
+        self.shards.push(shard);
+        self.world.run(&open, &[&admin, &key]).map(|_| ())
+    }
+
+    fn destination(&self, shard: usize, destination: Destination) -> Address {
+        match destination {
+            Destination::Wallet(actor) => self.actors[actor].tokens,
+            Destination::Vault => vault_address(&self.shards[shard]),
+        }
+    }
+
+    /// Who paid a pending request's rent; anybody when there is no such request.
+    fn request_payer(&self, shard: usize, id: RequestId) -> Address {
+        let pending = self.model.state.shards[shard].requests.get(&id);
+        self.address(pending.map_or(0, |request| request.payer))
+    }
+
+    fn instruction(&self, action: &Action) -> Instruction {
+        let platform = &self.world.platform;
+        let actor = |actor: Actor| self.address(actor);
+        let zero_or = |holder: Option<Actor>| holder.map_or(Address::default(), actor);
+        let tokens = |actor: Actor| self.actors[actor].tokens;
+        let at = |shard: usize| self.shards[shard];
+        let rent_receiver = self.world.keys.payer.pubkey();
+        match action {
+            Action::Wait { .. } | Action::OpenShard { .. } => {
+                unreachable!("not one instruction: {action:?}")
+            }
+            Action::UpdateSettings { by, settings } => {
+                platform.update_settings(actor(*by), *settings)
+            }
+            Action::SetRole { by, role, holder } => {
+                platform.set_role(actor(*by), *role, zero_or(*holder))
+            }
+            Action::ProposeAdmin { by, proposed } => {
+                platform.propose_admin(actor(*by), zero_or(*proposed))
+            }
+            Action::AcceptAdmin { by } => platform.accept_admin(actor(*by)),
+            Action::Pause { by } => platform.pause(actor(*by)),
+            Action::Unpause { by } => platform.unpause(actor(*by)),
+            Action::Fund { shard, by, amount } => {
+                platform.fund_shard(actor(*by), tokens(*by), at(*shard), *amount)
+            }
+            Action::Donate { shard, by, amount } => spl_token::instruction::transfer_checked(
+                &platform.token_program,
+                &tokens(*by),
+                &platform.mint,
+                &vault_address(&at(*shard)),
+                &actor(*by),
+                &[],
+                *amount,
+                DECIMALS,
+            )
+            .expect("a transfer"),
+            Action::RegisterCreator { shard, by, authority } => platform.register_creator(
+                actor(*by),
+                at(*shard),
+                rent_receiver,
+                zero_or(*authority),
+            ),
+            Action::RegisterContent { shard, by, creator, id } => platform.register_content(
+                actor(*by),
+                at(*shard),
+                rent_receiver,
+                *creator,
+                id.to_le_bytes(),
+            ),
+            Action::ProposeAuthority { shard, by, creator, proposed } => {
+                platform.propose_authority(actor(*by), at(*shard), *creator, zero_or(*proposed))
+            }
+            Action::AcceptAuthority { shard, by, creator } => {
+                let proposals = &self.model.state.shards[*shard].proposals;
+                let proposer = proposals.get(creator).map_or(0, |proposal| proposal.by);
+                platform.accept_authority(actor(*by), at(*shard), *creator, actor(proposer))
+            }
+            Action::CancelAuthority { shard, by, creator } => {
+                platform.cancel_authority(actor(*by), at(*shard), *creator)
+            }
+            Action::Withdraw { shard, by, creator, amount, destination } => {
+                let destination = self.destination(*shard, *destination);
+                platform.withdraw(actor(*by), at(*shard), *creator, destination, *amount)
+            }
+            Action::Request { shard, by, payer, id, amount, destination } => platform
+                .request_withdrawal(
+                    actor(*by),
+                    actor(*payer),
+                    at(*shard),
+                    id.creator,
+                    id.number,
+                    self.destination(*shard, *destination),
+                    *amount,
+                ),
+            Action::Execute { shard, by, id, destination } => platform.execute_withdrawal(
+                actor(*by),
+                self.request_payer(*shard, *id),
+                at(*shard),
+                id.creator,
+                id.number,
+                tokens(*destination),
+            ),
+            Action::Cancel { shard, by, id } => platform.cancel_withdrawal(
+                actor(*by),
+                self.request_payer(*shard, *id),
+                at(*shard),
+                id.creator,
+                id.number,
+            ),
+            Action::SetFrozen { shard, by, id, frozen } => {
+                let withdrawal = withdrawal_address(&at(*shard), id.creator, id.number);
+                platform.set_frozen(actor(*by), at(*shard), withdrawal, *frozen)
+            }
+            Action::Settle(batch) => {
+                platform.settle(actor(batch.by), at(batch.shard), batch.sequence, batch.bytes())
+            }
+            Action::Reverse(batch) => platform.reverse_views(
+                actor(batch.by),
+                at(batch.shard),
+                batch.sequence,
+                batch.bytes(),
+            ),
+            Action::SetQuality { shard, by, content, quality } => {
+                platform.set_quality(actor(*by), at(*shard), *content, *quality)
+            }
+            Action::Tip { shard, by, creator, amount, memo_bytes } => {
+                let memo = "m".repeat(*memo_bytes);
+                platform.tip(actor(*by), tokens(*by), at(*shard), *creator, *amount, memo)
+            }
+            Action::CollectFees { shard, treasury, processor } => {
+                platform.collect_fees(at(*shard), tokens(*treasury), tokens(*processor))
+            }
+        }
+    }
+}
