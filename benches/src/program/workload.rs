@@ -16,6 +16,20 @@ pub const VIEWS: u64 = 1_000_000;
 /// Relevance is graded in steps of this many basis points, from 5,000 to 10,000.
 pub const RELEVANCE_STEP: u64 = 500;
 
+/// How views are graded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Grades {
+    /// Eleven grades, as a platform would have.
+    Steps,
+    /// Any relevance in basis points, another one for every content.
+    Any,
+}
+
+/// A count as a number that can be divided.
+pub fn float(count: usize) -> f64 {
+    count as f64
+}
+
 /// A small generator with a fixed seed, so that every run settles the same views.
 pub struct Random(u64);
 
@@ -75,8 +89,8 @@ pub fn full_shard(world: &mut World) -> Address {
 
 /// The views of one window: each view falls on the content of rank r with probability
 /// proportional to 1/r, and ranks are scattered over the shard. One entry a content, all with a
-/// relevance of their own grade, sorted by grade and content.
-pub fn zipf_window(seed: u64, views: u64, graded: bool) -> Vec<Entry> {
+/// relevance of its own, sorted by grade and content.
+pub fn zipf_window(seed: u64, views: u64, grades: Grades) -> Vec<Entry> {
     let mut random = Random::new(seed);
     let mut content_of_rank: Vec<u32> = (0..CONTENTS).collect();
     for last in (1..content_of_rank.len()).rev() {
@@ -101,15 +115,14 @@ pub fn zipf_window(seed: u64, views: u64, graded: bool) -> Vec<Entry> {
         .zip(counts)
         .filter(|(_, views)| *views > 0)
         .map(|(content, views)| {
-            let relevance = if graded {
-                10_000 - RELEVANCE_STEP * random.below(11)
-            } else {
-                random.below(10_001)
+            let relevance = match grades {
+                Grades::Steps => 10_000 - RELEVANCE_STEP * random.below(11),
+                Grades::Any => random.below(10_001),
             };
             Entry { content, views, relevance }
         })
         .collect();
-    if graded {
+    if grades == Grades::Steps {
         entries.sort_by_key(|entry| (entry.relevance, entry.content));
     }
     entries

@@ -68,8 +68,8 @@ pub type Tally = BTreeMap<(String, String), u64>;
 
 impl Harness {
     /// A platform with one funded shard and a few creators and contents.
-    pub fn new() -> Result<Self, String> {
-        let mut world = World::with_settings(Token::Spl, TIGHT);
+    pub fn new(token: Token) -> Result<Self, String> {
+        let mut world = World::with_settings(token, TIGHT);
         let actors = actors(&mut world);
         let purse = |actor: &Wallet| Purse {
             tokens: world.amount(&actor.tokens).into(),
@@ -186,7 +186,8 @@ fn actors(world: &mut World) -> Vec<Wallet> {
     keys.zip(TOKENS).map(&mut wallet).collect()
 }
 
-fn told(outcome: &Result<(), Failure>) -> String {
+/// An outcome in words.
+pub fn told(outcome: &Result<(), Failure>) -> String {
     match outcome {
         Ok(()) => "done".to_owned(),
         Err(failure) => format!("{failure:?}"),

@@ -151,7 +151,7 @@ fn index(slot: Slot, count: usize) -> u32 {
 fn part(amount: Amount, available: &BigInt) -> u64 {
     let exact = match amount {
         Amount::Zero => BigInt::ZERO,
-        Amount::Part(part) => available * part >> 16,
+        Amount::Part(part) => (available * part) >> 16,
         Amount::All => available.clone(),
         Amount::Beyond(more) => available + 1 + more,
     };

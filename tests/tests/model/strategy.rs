@@ -3,13 +3,18 @@
 mod settings;
 
 use pixr::state::Role;
-use pixr_tests::model::Flaw;
+use pixr_tests::{model::Flaw, tokens::Token};
 use proptest::{
     bool::weighted, collection::vec, option, prelude::*, sample::select, strategy::Union,
 };
 
 use crate::command::*;
 use settings::settings;
+
+/// One token program or the other.
+pub fn token() -> impl Strategy<Value = Token> {
+    select(vec![Token::Spl, Token::Token2022])
+}
 
 /// Sequences of up to `length` commands.
 pub fn commands(length: usize) -> impl Strategy<Value = Vec<Command>> {

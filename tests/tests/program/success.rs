@@ -352,3 +352,17 @@ fn tips_are_paid_less_fees_that_are_collected() {
     let header = scene.world.header(&shard);
     assert_eq!((header.platform_fees, header.processing_fees, header.tipped), (0, 0, 9_209));
 }
+
+#[test]
+fn one_wallet_can_be_treasury_and_processor() {
+    let mut scene = Scene::new();
+    let (patron, admin, platform) =
+        (scene.patron.key.insecure_clone(), scene.admin(), scene.platform());
+    let treasury = scene.world.keys.treasury.pubkey();
+    let set = platform.set_role(admin.pubkey(), Role::Processor, treasury);
+    scene.run(set, &[&admin]);
+    scene.run(scene.tip(10_000), &[&patron]);
+    let tokens = scene.world.token_account(&treasury, 0);
+    scene.run(platform.collect_fees(scene.shard, tokens, tokens), &[]);
+    assert_eq!(scene.world.amount(&tokens), 790);
+}

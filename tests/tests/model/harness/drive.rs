@@ -1,6 +1,6 @@
 //! How an action is sent to the program.
 
-use anchor_spl::token::spl_token;
+use anchor_spl::token_2022::spl_token_2022;
 use pixr::state::shard::Capacities;
 use pixr_client::{vault_address, withdrawal_address};
 use pixr_tests::{
@@ -110,7 +110,7 @@ impl Harness {
             Action::Fund { shard, by, amount } => {
                 platform.fund_shard(actor(*by), tokens(*by), at(*shard), *amount)
             }
-            Action::Donate { shard, by, amount } => spl_token::instruction::transfer_checked(
+            Action::Donate { shard, by, amount } => spl_token_2022::instruction::transfer_checked(
                 &platform.token_program,
                 &tokens(*by),
                 &platform.mint,

@@ -29,8 +29,10 @@ pub struct CollectFees<'info> {
         constraint = treasury.owner == platform.treasury @ PixrError::WrongDestination,
     )]
     pub treasury: Box<InterfaceAccount<'info, TokenAccount>>,
+    /// May be the treasury's, where one wallet has both roles.
     #[account(
         mut,
+        dup,
         constraint = processor.mint == mint.key() @ PixrError::WrongMint,
         constraint = processor.owner == platform.processor @ PixrError::WrongDestination,
     )]
