@@ -1,6 +1,5 @@
 //! Money that comes in, and fees that go out.
 
-use anchor_lang::error::ErrorCode;
 use num_bigint::BigInt;
 use pixr::errors::PixrError;
 
@@ -63,7 +62,6 @@ impl Model {
         treasury: Actor,
         processor: Actor,
     ) -> Verdict {
-        need(treasury != processor, ErrorCode::ConstraintDuplicateMutableAccount)?;
         let platform = &self.state.platform;
         let right = treasury == platform.treasury && processor == platform.processor;
         need(right, PixrError::WrongDestination)?;
