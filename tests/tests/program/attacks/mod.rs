@@ -3,3 +3,4 @@
 mod accounts;
 mod money;
 mod roles;
+mod substitution;

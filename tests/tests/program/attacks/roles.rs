@@ -14,7 +14,7 @@ use solana_signer::Signer;
 use crate::scene::{ALICE, BOB, BUDGET, EARNED, Scene};
 
 /// Every instruction of the program that needs a signature, as its rightful signers would send it.
-fn signed_instructions(scene: &mut Scene) -> Vec<(Instruction, Vec<Keypair>)> {
+pub fn signed_instructions(scene: &mut Scene) -> Vec<(Instruction, Vec<Keypair>)> {
     scene.requested();
     let platform = scene.platform();
     let (shard, payer) = (scene.shard, scene.payer());
