@@ -14,7 +14,8 @@ pub struct Shard {
     pub platform: Pubkey,
     /// The token account that backs this shard.
     pub vault: Pubkey,
-    /// Who paid this account's rent: registrations pay for their slot here.
+    /// Who paid this account's rent: registrations pay for their slot here. It has to stay
+    /// rent-exempt itself, or the runtime refuses these payments.
     pub rent_receiver: Pubkey,
     /// Running hash of all batches; zero before the first.
     pub hash: [u8; 32],
