@@ -165,31 +165,35 @@ pub struct Steps<'a> {
 }
 
 impl Steps<'_> {
-    /// Gap and views of the next entry if it is a short one, else `None`, with nothing read.
-    ///
-    /// What ends the list does not start a short entry, so no comparison with the end is needed.
+    /// The next entry if it has the form `F` and nothing is wrong with it; nothing is read.
     #[inline(always)]
-    pub fn peek_short(&self) -> Option<(u64, u64)> {
-        let first: *const u8 = self.next.cast();
-        // SAFETY: `next` is at most at `end`, where two bytes end the list.
-        let views = u64::from(unsafe { first.read() });
-        if views > SHORT_MAX {
-            return None;
+    pub fn peek<F: Form>(&self) -> Option<Peeked> {
+        F::peek(self)
+    }
+
+    /// Moves beyond the entry of the form `F` that [`Self::peek`] found.
+    #[inline(always)]
+    pub fn pass<F: Form>(&mut self, peeked: Peeked) {
+        self.next = self.next.wrapping_add(F::BYTES / 2);
+        if F::STATES_RELEVANCE {
+            self.relevance = peeked.relevance;
         }
-        // SAFETY: the second of the same two bytes.
-        let gap = u64::from(unsafe { first.add(1).read() });
-        Some((gap, views.wrapping_add(1)))
     }
 
-    /// Moves beyond the short entry that [`Self::peek_short`] found.
+    /// How many bytes are left.
+    pub fn left(&self) -> usize {
+        self.end.addr().saturating_sub(self.next.addr())
+    }
+
+    /// The byte at `offset` of the next four.
+    ///
+    /// # Safety
+    /// `offset` is 0 or 1, or 2 or 3 when `next` is before `end`: two bytes end the list there.
     #[inline(always)]
-    pub fn pass_short(&mut self) {
-        self.next = self.next.wrapping_add(1);
-    }
-
-    /// The relevance of short entries from here on.
-    pub fn relevance(&self) -> u64 {
-        self.relevance
+    unsafe fn byte(&self, offset: usize) -> u64 {
+        let first: *const u8 = self.next.cast();
+        // SAFETY: the caller's promise, and `next` is at most at `end`.
+        u64::from(unsafe { first.add(offset).read() })
     }
 
     /// The next two bytes.
@@ -230,9 +234,81 @@ impl Iterator for Steps<'_> {
         if self.next == self.end {
             return None;
         }
-        let Some((gap, views)) = self.peek_short() else { return Some(self.wide()) };
-        self.pass_short();
-        Some(Ok(Step { place: Place::After(gap), views, relevance: self.relevance }))
+        let Some(short) = self.peek::<Short>() else { return Some(self.wide()) };
+        self.pass::<Short>(short);
+        let Peeked { gap, views, relevance } = short;
+        Some(Ok(Step { place: Place::After(gap), views, relevance }))
+    }
+}
+
+/// A form that settlement has a loop for.
+pub trait Form {
+    /// Bytes of an entry.
+    const BYTES: usize;
+    /// Whether an entry states its relevance, or has that of the one before.
+    const STATES_RELEVANCE: bool;
+
+    /// The next entry if it has this form and nothing is wrong with it.
+    fn peek(steps: &Steps) -> Option<Peeked>;
+}
+
+/// An entry that names its content by the distance from the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peeked {
+    /// See [`Place::After`].
+    pub gap: u64,
+    /// See [`Step::views`].
+    pub views: u64,
+    /// See [`Step::relevance`].
+    pub relevance: u64,
+}
+
+/// The form of two bytes.
+pub enum Short {}
+
+impl Form for Short {
+    const BYTES: usize = 2;
+    const STATES_RELEVANCE: bool = false;
+
+    /// What ends the list does not start a short entry, so no comparison with the end is needed.
+    #[inline(always)]
+    fn peek(steps: &Steps) -> Option<Peeked> {
+        // SAFETY: the first two bytes are always there.
+        let views = unsafe { steps.byte(0) };
+        if views > SHORT_MAX {
+            return None;
+        }
+        // SAFETY: as above.
+        let gap = unsafe { steps.byte(1) };
+        Some(Peeked { gap, views: views.wrapping_add(1), relevance: steps.relevance })
+    }
+}
+
+/// The form of four bytes.
+pub enum Medium {}
+
+impl Form for Medium {
+    const BYTES: usize = 4;
+    const STATES_RELEVANCE: bool = true;
+
+    /// Where the list ends within the entry, its second half reads as what ends the list. That is a
+    /// possible half too, so [`Steps::next`] has to tell.
+    #[inline(always)]
+    fn peek(steps: &Steps) -> Option<Peeked> {
+        // SAFETY: the first two bytes are always there.
+        let relevance =
+            unsafe { steps.byte(0) }.wrapping_sub(MEDIUM) << 8 | unsafe { steps.byte(1) };
+        if relevance > BPS_DENOMINATOR {
+            return None;
+        }
+        // SAFETY: what ends the list does not start a medium entry, so `next` is before `end`.
+        let (low, high) = unsafe { (steps.byte(2), steps.byte(3)) };
+        let rest = low | high << 8;
+        if rest == u64::from(u16::from_le_bytes(Packed::END)) {
+            return None;
+        }
+        let views = (rest & (MEDIUM_VIEWS_MAX - 1)).wrapping_add(1);
+        Some(Peeked { gap: rest >> MEDIUM_VIEWS_BITS, views, relevance })
     }
 }
 

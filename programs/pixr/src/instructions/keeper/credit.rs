@@ -9,7 +9,7 @@ use std::ops::Range;
 use anchor_lang::prelude::*;
 
 use crate::{
-    entries::{Packed, Place, Step, Steps},
+    entries::{Form, Medium, Packed, Peeked, Place, Short, Step, Steps},
     errors::PixrError,
     math::earnings::{accrue_floor, accrue_small_floor, rate_floor},
     state::{ContentSlot, CreatorSlot},
@@ -51,8 +51,15 @@ pub fn credit(
     let mut batch =
         Batch { steps, base_rate, creators, contents, place, totals: Totals::default() };
     loop {
-        if batch.steps.peek_short().is_some() {
-            batch.credit_run();
+        let left = batch.steps.left();
+        if batch.steps.peek::<Short>().is_some() {
+            batch.credit_run::<Short>();
+        }
+        if batch.steps.peek::<Medium>().is_some() {
+            batch.credit_run::<Medium>();
+        }
+        if batch.steps.left() < left {
+            continue;
         }
         match batch.steps.next() {
             Some(step) => batch.credit_step(step?)?,
@@ -62,14 +69,17 @@ pub fn credit(
 }
 
 impl Batch<'_> {
-    /// Credits short entries up to the first that is not one, or that needs a closer look: it names
-    /// no content, or a content in debt.
+    /// Credits entries of one form up to the first that is of another, or that needs a closer look:
+    /// it names no content, or a content in debt.
+    ///
+    /// Sums start at zero and are added at the end: the compiler keeps them in registers then.
     #[inline(never)]
-    fn credit_run(&mut self) {
+    fn credit_run<F: Form>(&mut self) {
         let Self { base_rate, creators, contents: Range { end, .. }, .. } = *self;
-        let Self { mut steps, mut place, mut totals, .. } = *self;
-        let relevance = steps.relevance();
-        while let Some((gap, views)) = steps.peek_short() {
+        let Self { mut steps, mut place, .. } = *self;
+        let mut totals = Totals::default();
+        while let Some(peeked) = steps.peek::<F>() {
+            let Peeked { gap, views, relevance } = peeked;
             let next = slot_after(place, gap);
             if next >= end {
                 break;
@@ -89,11 +99,12 @@ impl Batch<'_> {
             totals.views = totals.views.wrapping_add(views);
             totals.earned = totals.earned.wrapping_add(earned);
             place = next;
-            steps.pass_short();
+            steps.pass::<F>(peeked);
         }
         self.steps = steps;
         self.place = place;
-        self.totals = totals;
+        self.totals.views = self.totals.views.wrapping_add(totals.views);
+        self.totals.earned = self.totals.earned.wrapping_add(totals.earned);
     }
 
     /// Credits an entry of any form.
