@@ -9,7 +9,7 @@ use solana_address::Address;
 use solana_compute_budget_interface::ComputeBudgetInstruction;
 use solana_instruction::{Instruction, error::InstructionError};
 use solana_keypair::Keypair;
-use solana_message::{VersionedMessage, v0, v1};
+use solana_message::{Hash, VersionedMessage, v0, v1};
 use solana_signer::Signer;
 use solana_transaction::versioned::VersionedTransaction;
 use solana_transaction_error::TransactionError;
@@ -41,15 +41,17 @@ impl Version {
     }
 }
 
-/// Signs `instructions`; the first signer pays.
+/// Signs `instructions` for `payer`, who may be among the signers too.
 pub fn sign(
-    svm: &LiteSVM,
+    blockhash: Hash,
     version: Version,
     instructions: &[Instruction],
+    payer: &Keypair,
     signers: &[&Keypair],
 ) -> VersionedTransaction {
-    let payer = signers[0].pubkey();
-    let blockhash = svm.latest_blockhash();
+    let mut all = vec![payer];
+    all.extend(signers.iter().filter(|signer| signer.pubkey() != payer.pubkey()));
+    let payer = payer.pubkey();
     let message = match version {
         Version::V0 => {
             let limit = ComputeBudgetInstruction::set_compute_unit_limit(COMPUTE_UNITS_MAX);
@@ -70,7 +72,7 @@ pub fn sign(
             )
         }
     };
-    VersionedTransaction::try_new(message, signers).expect("every signer signs")
+    VersionedTransaction::try_new(message, all.as_slice()).expect("every signer signs")
 }
 
 /// The size of a transaction on the wire, in bytes.

@@ -59,9 +59,10 @@ pub struct Keys {
 }
 
 impl Keys {
-    fn new() -> Self {
+    /// New keys, but for that of `payer`.
+    pub fn paid_by(payer: Keypair) -> Self {
         Self {
-            payer: Keypair::new(),
+            payer,
             base: Keypair::new(),
             admin: Keypair::new(),
             keeper: Keypair::new(),
@@ -142,7 +143,7 @@ impl World {
     /// Keys and a mint, but no platform yet.
     pub fn without_platform(token: Token) -> Self {
         let mut svm = svm();
-        let keys = Keys::new();
+        let keys = Keys::paid_by(Keypair::new());
         let Keys { payer, admin, keeper, guardian, .. } = &keys;
         for key in [payer, admin, keeper, guardian] {
             svm.airdrop(&key.pubkey(), 1 << 44).expect("lamports");
@@ -178,10 +179,8 @@ impl World {
 
     /// Sends instructions; the world's payer pays and signs first.
     pub fn run(&mut self, instructions: &[Instruction], signers: &[&Keypair]) -> Outcome {
-        let payer = self.keys.payer.insecure_clone();
-        let mut all = vec![&payer];
-        all.extend(signers.iter().filter(|signer| signer.pubkey() != payer.pubkey()));
-        let transaction = sign(&self.svm, Version::V1, instructions, &all);
+        let (blockhash, payer) = (self.svm.latest_blockhash(), &self.keys.payer);
+        let transaction = sign(blockhash, Version::V1, instructions, payer, signers);
         send(&mut self.svm, transaction)
     }
 

@@ -11,6 +11,7 @@ use solana_address::Address;
 use solana_instruction::{AccountMeta, Instruction};
 use solana_keypair::Keypair;
 use solana_signer::Signer;
+use solana_transaction::versioned::VersionedTransaction;
 
 /// The straightforward program with one pool and `pairs` of a content and a creator.
 pub struct Baseline {
@@ -36,7 +37,8 @@ impl Baseline {
             .to_account_metas(None),
             data: instruction::Initialize { base_rate: 1_000_000, budget: 1 << 60 }.data(),
         };
-        let transaction = sign(&svm, Version::V1, &[initialize], &[&keeper, &pool]);
+        let transaction =
+            sign(svm.latest_blockhash(), Version::V1, &[initialize], &keeper, &[&pool]);
         send(&mut svm, transaction).expect("a pool");
         let mut baseline = Self { svm, keeper, pool: pool.pubkey(), pairs: Vec::new() };
         for id in 0..pairs {
@@ -62,7 +64,7 @@ impl Baseline {
             .to_account_metas(None),
             data: instruction::Register { id }.data(),
         };
-        let transaction = sign(&self.svm, Version::V1, &[register], &[&self.keeper]);
+        let transaction = self.sign(Version::V1, register);
         send(&mut self.svm, transaction).expect("a pair");
         self.pairs.push([content, creator]);
     }
@@ -81,6 +83,10 @@ impl Baseline {
         }
     }
 
+    fn sign(&self, version: Version, instruction: Instruction) -> VersionedTransaction {
+        sign(self.svm.latest_blockhash(), version, &[instruction], &self.keeper, &[])
+    }
+
     fn next_sequence(&self) -> u64 {
         let data = self.svm.get_account(&self.pool).expect("the pool").data;
         u64::from_le_bytes(data[8 + 48..8 + 56].try_into().expect("eight bytes"))
@@ -89,7 +95,7 @@ impl Baseline {
     /// Compute units of a settlement of so many credits.
     pub fn settle(&mut self, credits: usize) -> u64 {
         let settle = self.settlement(credits);
-        let transaction = sign(&self.svm, Version::V1, &[settle], &[&self.keeper]);
+        let transaction = self.sign(Version::V1, settle);
         send(&mut self.svm, transaction).expect("a settlement").compute_units_consumed
     }
 
@@ -99,7 +105,7 @@ impl Baseline {
         (1..=self.pairs.len())
             .take_while(|credits| {
                 let settle = self.settlement(*credits);
-                let transaction = sign(&self.svm, version, &[settle], &[&self.keeper]);
+                let transaction = self.sign(version, settle);
                 transaction.message.static_account_keys().len() <= ADDRESSES_MAX
                     && wire_bytes(&transaction) <= version.bytes_max()
             })

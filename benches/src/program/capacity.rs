@@ -7,6 +7,7 @@ use pixr_tests::{
     world::{World, svm},
 };
 use solana_address::Address;
+use solana_transaction::versioned::VersionedTransaction;
 
 use super::{
     baseline::Baseline,
@@ -32,17 +33,20 @@ impl Settling {
 
     /// Bytes that a transaction of this version leaves for entries.
     pub fn room(&self, version: Version) -> usize {
-        let settle = self.world.settlement(&self.shard, &[]);
-        let empty = sign(&self.world.svm, version, &[settle], &[&self.world.keys.keeper]);
+        let empty = self.sign(version, &[]);
         // v0 writes the length of an instruction's data in two bytes from 128 on.
         version.bytes_max() - wire_bytes(&empty) - 1
     }
 
+    fn sign(&self, version: Version, entries: &[Entry]) -> VersionedTransaction {
+        let settle = self.world.settlement(&self.shard, entries);
+        let keeper = &self.world.keys.keeper;
+        sign(self.world.svm.latest_blockhash(), version, &[settle], keeper, &[])
+    }
+
     /// Settles entries; returns compute units and the transaction's bytes.
     fn settle(&mut self, version: Version, entries: &[Entry]) -> (u64, usize) {
-        let settle = self.world.settlement(&self.shard, entries);
-        let keeper = self.world.keys.keeper.insecure_clone();
-        let transaction = sign(&self.world.svm, version, &[settle], &[&keeper]);
+        let transaction = self.sign(version, entries);
         let bytes = wire_bytes(&transaction);
         let meta = send(&mut self.world.svm, transaction).expect("a settled batch");
         (meta.compute_units_consumed, bytes)

@@ -43,7 +43,8 @@ pub fn measure(report: &mut Report) {
             let entries = pack(batch);
             hashes[at] = chain_settlement(&hashes[at], &entries);
             let settle = world.platform.settle(keeper.pubkey(), shards[at], sequences[at], entries);
-            let transaction = sign(&world.svm, Version::V1, &[settle], &[&keeper]);
+            let transaction =
+                sign(world.svm.latest_blockhash(), Version::V1, &[settle], &keeper, &[]);
             send(&mut world.svm, transaction).expect("a settled batch");
             sequences[at] += 1;
             transactions += 1;
@@ -110,7 +111,8 @@ fn transfers(world: &mut World) -> f64 {
         anchor_lang::solana_program::system_instruction::transfer(&payer.pubkey(), &to, 1_000_000);
     let started = Instant::now();
     for _ in 0..TRANSFERS {
-        let transaction = sign(&world.svm, Version::V1, &[transfer.clone()], &[&payer]);
+        let transaction =
+            sign(world.svm.latest_blockhash(), Version::V1, &[transfer.clone()], &payer, &[]);
         send(&mut world.svm, transaction).expect("a transfer");
     }
     started.elapsed().as_secs_f64()

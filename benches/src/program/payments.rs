@@ -73,7 +73,8 @@ fn transfers(report: &mut Report) {
         })
         .collect();
     let mut run = |instructions: &[Instruction]| {
-        let transaction = sign(&world.svm, Version::V1, instructions, &[&payer.key]);
+        let transaction =
+            sign(world.svm.latest_blockhash(), Version::V1, instructions, &payer.key, &[]);
         let bytes = wire_bytes(&transaction);
         let meta = send(&mut world.svm, transaction).expect("transfers");
         (meta.compute_units_consumed as f64 / float(TRANSFERS), float(bytes) / float(TRANSFERS))

@@ -16,7 +16,7 @@ use pixr_client::{Platform, RolesAndSettings, vault_address};
 use pixr_tests::{
     artifacts,
     tokens::Token,
-    transactions::{COMPUTE_UNITS_MAX, Failure},
+    transactions::{Failure, Version, sign},
     world::{Keys, SETTINGS, START, ShardState, Wallet, pack},
 };
 use solana_account::Account;
@@ -24,7 +24,7 @@ use solana_address::Address;
 use solana_clock::Clock;
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
-use solana_message::{Hash, VersionedMessage, v1};
+use solana_message::Hash;
 use solana_program_test::{ProgramTest, ProgramTestContext};
 use solana_signer::Signer;
 use solana_transaction::versioned::VersionedTransaction;
@@ -39,7 +39,6 @@ pub const PER_VIEW: u64 = SETTINGS.base_rate / 1_000;
 
 /// The loader whose programs are one account.
 const LOADER: Address = Address::from_str_const("BPFLoader2111111111111111111111111111111111");
-const LOADED_BYTES_MAX: u32 = 64 * 1024 * 1024;
 /// How often a transaction is signed anew before a test gives up.
 const ATTEMPTS_MAX: u32 = 1_000;
 
@@ -83,15 +82,7 @@ impl Bank {
     /// A platform with other settings.
     pub async fn with_settings(token: Token, settings: Settings) -> Self {
         let context = program_test().start_with_context().await;
-        let keys = Keys {
-            payer: context.payer.insecure_clone(),
-            base: Keypair::new(),
-            admin: Keypair::new(),
-            keeper: Keypair::new(),
-            guardian: Keypair::new(),
-            treasury: Keypair::new(),
-            processor: Keypair::new(),
-        };
+        let keys = Keys::paid_by(context.payer.insecure_clone());
         let mint = Keypair::new();
         let platform = Platform::new(&keys.base.pubkey(), mint.pubkey(), token.program());
         let bank = Self { context, keys, platform };
@@ -127,7 +118,8 @@ impl Bank {
         signers: &[&Keypair],
     ) -> Outcome {
         for _ in 0..ATTEMPTS_MAX {
-            let transaction = sign(payer, instructions, signers, self.blockhash().await);
+            let transaction =
+                sign(self.blockhash().await, Version::V1, instructions, payer, signers);
             match self.send(transaction).await {
                 Err(
                     TransactionError::BlockhashNotFound
@@ -271,22 +263,4 @@ impl Bank {
         let vault = self.amount(&vault_address(shard)).await;
         assert!(vault >= liabilities, "the vault holds {vault} of {liabilities}");
     }
-}
-
-/// A transaction of version 1, signed by `payer` and `signers`.
-pub fn sign(
-    payer: &Keypair,
-    instructions: &[Instruction],
-    signers: &[&Keypair],
-    blockhash: Hash,
-) -> VersionedTransaction {
-    let config = v1::TransactionConfig::empty()
-        .with_compute_unit_limit(COMPUTE_UNITS_MAX)
-        .with_loaded_accounts_data_size_limit(LOADED_BYTES_MAX);
-    let message =
-        v1::Message::try_compile_with_config(&payer.pubkey(), instructions, blockhash, config)
-            .expect("a message that compiles");
-    let others = signers.iter().filter(|signer| signer.pubkey() != payer.pubkey());
-    let all: Vec<_> = std::iter::once(payer).chain(others.copied()).collect();
-    VersionedTransaction::try_new(VersionedMessage::V1(message), &all).expect("every signer signs")
 }

@@ -4,13 +4,13 @@ use anchor_lang::error::ErrorCode;
 use pixr::{constants::SHARD_BYTES_MAX, state::shard::Capacities};
 use pixr_tests::{
     tokens::Token,
-    transactions::{V1_BYTES_MAX, wire_bytes},
+    transactions::{V1_BYTES_MAX, Version, sign, wire_bytes},
     world::{SMALL, views},
 };
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use crate::fixture::{Bank, PER_VIEW, sign};
+use crate::fixture::{Bank, PER_VIEW};
 
 /// Over nine of the ten megabytes that an account can have.
 const LARGE: Capacities = Capacities { creators: 20_000, contents: 128_000, lanes: 2_000 };
@@ -77,7 +77,8 @@ async fn one_transaction_settles_1850_contents() {
     let batch: Vec<_> =
         (0..ENTRIES).map(|content| views(content, 1 + u64::from(content) % 100)).collect();
     let settle = bank.settlement(&shard, 1, &batch);
-    let transaction = sign(payer, std::slice::from_ref(&settle), &[keeper], bank.blockhash().await);
+    let transaction =
+        sign(bank.blockhash().await, Version::V1, &[settle.clone()], payer, &[keeper]);
     let bytes = wire_bytes(&transaction);
     assert!((4_000..=V1_BYTES_MAX).contains(&bytes), "{bytes} bytes");
     bank.run(&[settle], &[keeper]).await.expect("a batch");

@@ -5,7 +5,7 @@
 use pixr::{entries::Entry, errors::PixrError, state::shard::Capacities};
 use pixr_tests::{
     tokens::Token,
-    transactions::Failure,
+    transactions::{Failure, Version, sign},
     world::{SETTINGS, SMALL, Wallet, views},
 };
 use solana_instruction::Instruction;
@@ -14,7 +14,7 @@ use solana_signer::Signer;
 use solana_transaction_error::TransactionError;
 use tokio::join;
 
-use crate::fixture::{Bank, Creator, Outcome, PER_VIEW, sign};
+use crate::fixture::{Bank, Creator, Outcome, PER_VIEW};
 
 const BUDGET: u64 = 1_000_000_000_000;
 /// How often each race is run.
@@ -183,7 +183,7 @@ async fn unlocked(bank: &Bank, payer: &Keypair, instruction: &Instruction) -> Ou
     loop {
         let instructions = std::slice::from_ref(instruction);
         let blockhash = bank.blockhash().await;
-        let transaction = sign(payer, instructions, &[&bank.keys.keeper], blockhash);
+        let transaction = sign(blockhash, Version::V1, instructions, payer, &[&bank.keys.keeper]);
         match bank.send(transaction).await {
             Err(TransactionError::BlockhashNotFound) => {}
             outcome => return outcome.map_err(Failure::from),

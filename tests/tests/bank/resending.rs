@@ -3,6 +3,7 @@
 use pixr::errors::PixrError;
 use pixr_tests::{
     tokens::Token,
+    transactions::{Version, sign},
     world::{SMALL, views},
 };
 use solana_address::Address;
@@ -10,7 +11,7 @@ use solana_message::Hash;
 use solana_transaction::versioned::VersionedTransaction;
 use solana_transaction_error::TransactionError;
 
-use crate::fixture::{Bank, Creator, PER_VIEW, sign};
+use crate::fixture::{Bank, Creator, PER_VIEW};
 
 const BUDGET: u64 = 1_000_000_000;
 
@@ -29,7 +30,7 @@ fn first_batch(
     blockhash: Hash,
 ) -> VersionedTransaction {
     let settle = bank.settlement(shard, 1, &[views(creator.content, 10)]);
-    sign(&bank.keys.payer, &[settle], &[&bank.keys.keeper], blockhash)
+    sign(blockhash, Version::V1, &[settle], &bank.keys.payer, &[&bank.keys.keeper])
 }
 
 /// Lets so many slots pass that no transaction on today's blockhashes can be processed.
