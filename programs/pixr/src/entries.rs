@@ -18,7 +18,7 @@
 //! fees. In a busy window nearly all contents of a shard have a few views: sorted by content, the
 //! distance to the next one and the views fit two bytes together, and relevance, which a platform
 //! grades in steps, is shared by a run of entries. Where every entry has a relevance of its own, four
-//! bytes hold it; the few contents with over 127 views, and those far apart, take eight. Against fixed
+//! bytes hold it; the few contents with over 128 views, and those far apart, take eight. Against fixed
 //! entries of four bytes this halves the fees of a busy shard, costs no more where relevance is
 //! arbitrary, and limits no field: the fixed form had to give up either range or precision. One
 //! comparison of one byte tells a short entry from anything else, the end of the list included: what
