@@ -50,6 +50,7 @@ pub fn credit(
     let steps = packed.steps();
     let mut batch =
         Batch { steps, base_rate, creators, contents, place, totals: Totals::default() };
+    // Runs as long as one gets on; the entry at which none does is credited with a closer look.
     loop {
         let left = batch.steps.left();
         if batch.steps.peek::<Short>().is_some() {
