@@ -1,14 +1,12 @@
 //! Rent of a slot against an account of its own.
 
 use anchor_lang::Space;
-use pixr::state::{ContentSlot, CreatorSlot};
+use pixr::state::{CreatorSlot, shard::BYTES_PER_CONTENT};
 use pixr_baseline::{Content, Creator};
 use pixr_tests::world::World;
 
 use crate::report::{Goal, Report};
 
-/// The content index takes two places of four bytes for each content.
-const INDEX_BYTES: usize = 8;
 const DISCRIMINATOR_BYTES: usize = 8;
 
 pub fn measure(report: &mut Report, world: &World) {
@@ -17,7 +15,7 @@ pub fn measure(report: &mut Report, world: &World) {
     let slot = |bytes: usize| (rent(bytes) - rent(0)) as f64;
     let account = |bytes: usize| rent(DISCRIMINATOR_BYTES + bytes) as f64;
     let creator = (slot(size_of::<CreatorSlot>()), account(Creator::INIT_SPACE));
-    let content = (slot(size_of::<ContentSlot>() + INDEX_BYTES), account(Content::INIT_SPACE));
+    let content = (slot(BYTES_PER_CONTENT), account(Content::INIT_SPACE));
     let third = 1.0 / 3.0;
     let mut add = |id, (slot, account): (f64, f64)| {
         report.add(id, slot / account, "of an account", Goal::AtMost(third), Some(1.0));

@@ -4,11 +4,11 @@ use super::{register_creator::Register, slot_rent::pay_slot_rent};
 use crate::{
     errors::PixrError,
     events::ContentRegistered,
-    state::{ContentSlot, shard::ShardMut},
+    state::{
+        ContentSlot,
+        shard::{BYTES_PER_CONTENT, ShardMut},
+    },
 };
-
-/// What a content takes of a shard: its slot and its places in the content index.
-const CONTENT_BYTES: usize = size_of::<ContentSlot>() + 2 * size_of::<u32>();
 
 /// Gives a content a slot that credits `creator`: signed by the creator's authority or the keeper.
 ///
@@ -36,7 +36,7 @@ pub fn register_content(ctx: Context<Register>, creator: u32, id: [u8; 16]) -> R
         emit!(ContentRegistered { shard: accounts.shard.key(), content, creator, id, quality });
     }
     if !by_keeper {
-        pay_slot_rent(&accounts.registrar, &accounts.rent_receiver, CONTENT_BYTES)?;
+        pay_slot_rent(&accounts.registrar, &accounts.rent_receiver, BYTES_PER_CONTENT)?;
     }
     Ok(())
 }

@@ -5,7 +5,12 @@ use crate::constants::{CONTENTS_MAX, SHARD_BYTES_MAX};
 pub const HEADER_BYTES: usize = 512;
 
 /// Places of the content index for each content slot: it is at most half full.
-pub const INDEX_PLACES_PER_CONTENT: u64 = 2;
+const INDEX_PLACES_PER_CONTENT: usize = 2;
+
+const INDEX_BYTES_PER_CONTENT: usize = INDEX_PLACES_PER_CONTENT * size_of::<u32>();
+
+/// What a content takes of a shard: its slot and its places in the content index.
+pub const BYTES_PER_CONTENT: usize = size_of::<ContentSlot>() + INDEX_BYTES_PER_CONTENT;
 
 /// How many slots of each kind a shard has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +33,7 @@ impl Capacities {
             bytes(self.creators, size_of::<CreatorSlot>()),
             bytes(self.contents, size_of::<ContentSlot>()),
             bytes(self.lanes, size_of::<Lane>()),
-            bytes(self.contents, size_of::<u32>()).saturating_mul(INDEX_PLACES_PER_CONTENT),
+            bytes(self.contents, INDEX_BYTES_PER_CONTENT),
         ]
     }
 

@@ -18,8 +18,6 @@ pub struct ShardRef<'a> {
     pub contents: &'a [ContentSlot],
     /// Lanes in use.
     pub lanes: &'a [Lane],
-    /// Content index.
-    pub index: &'a [u32],
 }
 
 /// A shard's account data, changed in place. The slices have every slot, in use or not.
@@ -69,7 +67,7 @@ impl<'a> ShardRef<'a> {
         let (header, rest) = data.split_at(HEADER_BYTES);
         let (creators, rest) = rest.split_at(creators);
         let (contents, rest) = rest.split_at(contents);
-        let (lanes, index) = rest.split_at(lanes);
+        let (lanes, _) = rest.split_at(lanes);
         let header: &Shard = bytemuck::try_from_bytes(&header[8..]).map_err(corrupt)?;
         let creators: &[CreatorSlot] = bytemuck::try_cast_slice(creators).map_err(corrupt)?;
         let contents: &[ContentSlot] = bytemuck::try_cast_slice(contents).map_err(corrupt)?;
@@ -79,7 +77,6 @@ impl<'a> ShardRef<'a> {
             creators: &creators[..count(header.creator_count)],
             contents: &contents[..count(header.content_count)],
             lanes: &lanes[..count(header.lane_count)],
-            index: bytemuck::try_cast_slice(index).map_err(corrupt)?,
         })
     }
 
