@@ -7,9 +7,14 @@ pub fn deploy_dir() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/deploy")
 }
 
+/// The file of the compiled program `name`.
+pub fn path(name: &str) -> PathBuf {
+    deploy_dir().join(format!("{name}.so"))
+}
+
 /// The compiled program `name`, as bytes.
 pub fn program(name: &str) -> Vec<u8> {
-    let path = deploy_dir().join(format!("{name}.so"));
+    let path = path(name);
     std::fs::read(&path).unwrap_or_else(|error| {
         panic!("{}: {error}: run scripts/build-program first", path.display())
     })

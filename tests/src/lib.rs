@@ -3,6 +3,7 @@
 
 pub mod artifacts;
 pub mod costs;
+pub mod endpoint;
 pub mod model;
 pub mod tokens;
 pub mod transactions;

@@ -1,6 +1,7 @@
 //! Credits a transaction, and compute units a credit.
 
-use pixr::entries::{Entry, Writer};
+use pixr::entries::Entry;
+use pixr_client::{Bounds, fill as fill_batch};
 use pixr_tests::{
     tokens::Token,
     transactions::{Version, send, sign, wire_bytes},
@@ -53,25 +54,10 @@ impl Settling {
     }
 }
 
-/// How many of the first entries fit into `room` bytes.
-pub fn fitting(entries: &[Entry], room: usize) -> usize {
-    let mut writer = Writer::default();
-    entries
-        .iter()
-        .take_while(|entry| {
-            let cost = writer.cost(**entry).expect("an entry that can be written");
-            let fits = writer.bytes().len() + cost <= room;
-            if fits {
-                writer.push(**entry).expect("an entry that can be written");
-            }
-            fits
-        })
-        .count()
-}
-
 /// The first transaction of a window that is settled in order, at its fullest.
 fn fill(settling: &mut Settling, version: Version, entries: &[Entry]) -> (usize, u64) {
-    let credits = fitting(entries, settling.room(version));
+    let filled = fill_batch(entries, &Bounds::bytes(settling.room(version)));
+    let credits = filled.expect("entries that can be written").credits;
     let (units, bytes) = settling.settle(version, &entries[..credits]);
     assert!(bytes <= version.bytes_max(), "{bytes} bytes are no transaction");
     (credits, units)

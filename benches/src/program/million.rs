@@ -3,15 +3,16 @@
 use std::time::Instant;
 
 use pixr::{entries::Entry, instructions::chain_settlement, state::shard::ShardRef};
+use pixr_client::{Bounds, Filled, fill};
 use pixr_tests::{
     transactions::{Version, send, sign},
-    world::{SETTINGS, World, pack},
+    world::{SETTINGS, World},
 };
 use solana_address::Address;
 use solana_signer::Signer;
 
 use super::{
-    capacity::{Settling, fitting},
+    capacity::Settling,
     workload::{CONTENTS, Grades, VIEWS, float, full_shard, zipf_window},
 };
 use crate::report::{Goal, Report};
@@ -39,8 +40,8 @@ pub fn measure(report: &mut Report) {
         let at = number % SHARDS;
         let mut rest = window.as_slice();
         while !rest.is_empty() {
-            let (batch, later) = rest.split_at(fitting(rest, room));
-            let entries = pack(batch);
+            let Filled { entries, credits: count } =
+                fill(rest, &Bounds::bytes(room)).expect("entries that can be written");
             hashes[at] = chain_settlement(&hashes[at], &entries);
             let settle = world.platform.settle(keeper.pubkey(), shards[at], sequences[at], entries);
             let transaction =
@@ -48,8 +49,8 @@ pub fn measure(report: &mut Report) {
             send(&mut world.svm, transaction).expect("a settled batch");
             sequences[at] += 1;
             transactions += 1;
-            credits += batch.len();
-            rest = later;
+            credits += count;
+            rest = &rest[count..];
         }
     }
     for (at, shard) in shards.iter().enumerate() {

@@ -18,6 +18,6 @@ mod view;
 pub use content_index::bucket_of;
 pub use header::Shard;
 pub use lane::Lane;
-pub use layout::{BYTES_PER_CONTENT, Capacities};
+pub use layout::{BYTES_PER_CONTENT, Capacities, HEADER_BYTES};
 pub use slots::{ContentSlot, CreatorSlot};
-pub use view::{ShardMut, ShardRef};
+pub use view::{ShardMut, ShardRef, read_header};

@@ -35,6 +35,17 @@ fn corrupt<E>(_: E) -> Error {
     PixrError::ShardCorrupt.into()
 }
 
+/// A shard's header, copied from the first [`HEADER_BYTES`] bytes of its account, wherever they lie.
+/// Fails when they are not those of a shard of this program's version.
+pub fn read_header(data: &[u8]) -> Result<Shard> {
+    let header = data.get(Shard::DISCRIMINATOR.len()..HEADER_BYTES);
+    let header = header.ok_or(PixrError::ShardCorrupt)?;
+    require!(data.starts_with(Shard::DISCRIMINATOR), PixrError::ShardCorrupt);
+    let header: Shard = bytemuck::try_pod_read_unaligned(header).map_err(corrupt)?;
+    require!(header.version == Shard::VERSION, PixrError::ShardCorrupt);
+    Ok(header)
+}
+
 /// Where the arrays lie, after a check that tag, version and capacities fit the data.
 fn sections(data: &[u8]) -> Result<[usize; 4]> {
     require!(data.starts_with(Shard::DISCRIMINATOR), PixrError::ShardCorrupt);

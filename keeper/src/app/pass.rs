@@ -1,0 +1,66 @@
+//! One pass over everything that waits, for commands and tests: counts the log to its end, settles
+//! what is counted, indexes and publishes it.
+
+use std::time::Duration;
+
+use tokio::{sync::watch, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::{App, Identity, serve::counting};
+use crate::{
+    count,
+    index::{self, registry},
+    log::Partition,
+    observe::figures,
+    settle::{self, Summary, Timing},
+};
+
+/// How often it is looked whether the log is counted.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Counts, settles, indexes and publishes until nothing waits. `counted` is told how many batches
+/// of the log still wait.
+pub async fn settle_all(
+    app: &App,
+    identity: &Identity,
+    mut counted: impl FnMut(u64),
+) -> anyhow::Result<Summary> {
+    index::index_once(&app.store, &*app.chain, &app.platform.address).await?;
+    registry::sync_all(&app.store, &*app.chain, &app.platform.address).await?;
+    count_all(app, identity, &mut counted).await?;
+    let stop = CancellationToken::new();
+    let summary = settle::settle_once(app, &identity.name, Timing::Now, &stop).await?;
+    index::catch_up(app).await?;
+    Ok(summary)
+}
+
+async fn count_all(
+    app: &App,
+    identity: &Identity,
+    counted: &mut impl FnMut(u64),
+) -> anyhow::Result<()> {
+    let context = counting(app, &identity.name, watch::Sender::new(())).await?;
+    let stop = CancellationToken::new();
+    let mut counters = JoinSet::new();
+    for partition in (0..app.log.partitions()).map(Partition) {
+        counters.spawn(count::run(context.clone(), partition, stop.clone()));
+    }
+    loop {
+        let waiting: u64 =
+            figures::backlog(&app.store, &*app.log).await?.iter().map(|(_, batches)| batches).sum();
+        counted(waiting);
+        if waiting == 0 {
+            break;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_INTERVAL) => {}
+            // One ends by itself only when trying again cannot help.
+            Some(ended) = counters.join_next() => ended??,
+        }
+    }
+    stop.cancel();
+    while let Some(ended) = counters.join_next().await {
+        ended??;
+    }
+    Ok(())
+}

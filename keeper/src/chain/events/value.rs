@@ -1,0 +1,124 @@
+//! Fields of events as JSON.
+
+use anchor_lang::prelude::Pubkey;
+use pixr::state::{Role, Settings};
+use serde_json::{Value as Json, json};
+
+/// A field of an event.
+pub trait Value {
+    fn json(&self) -> Json;
+
+    /// The value as an address.
+    fn key(&self) -> Option<Pubkey> {
+        None
+    }
+
+    /// The value as an index of a slot.
+    fn index(&self) -> Option<u32> {
+        None
+    }
+
+    /// The value as a number of 64 bits.
+    fn number(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Value for Pubkey {
+    fn json(&self) -> Json {
+        self.to_string().into()
+    }
+
+    fn key(&self) -> Option<Pubkey> {
+        Some(*self)
+    }
+}
+
+impl Value for u16 {
+    fn json(&self) -> Json {
+        (*self).into()
+    }
+}
+
+impl Value for u32 {
+    fn json(&self) -> Json {
+        (*self).into()
+    }
+
+    fn index(&self) -> Option<u32> {
+        Some(*self)
+    }
+}
+
+impl Value for u64 {
+    fn json(&self) -> Json {
+        self.to_string().into()
+    }
+
+    fn number(&self) -> Option<u64> {
+        Some(*self)
+    }
+}
+
+impl Value for i64 {
+    fn json(&self) -> Json {
+        self.to_string().into()
+    }
+}
+
+impl Value for bool {
+    fn json(&self) -> Json {
+        (*self).into()
+    }
+}
+
+impl Value for String {
+    fn json(&self) -> Json {
+        self.as_str().into()
+    }
+}
+
+impl<const BYTES: usize> Value for [u8; BYTES] {
+    fn json(&self) -> Json {
+        hex::encode(self).into()
+    }
+}
+
+impl Value for Role {
+    fn json(&self) -> Json {
+        match self {
+            Self::Keeper => "keeper",
+            Self::Guardian => "guardian",
+            Self::Treasury => "treasury",
+            Self::Processor => "processor",
+        }
+        .into()
+    }
+}
+
+impl Value for Settings {
+    fn json(&self) -> Json {
+        let Self {
+            base_rate,
+            batch_cap,
+            day_cap,
+            withdraw_limit,
+            withdraw_window_seconds,
+            withdraw_delay_seconds,
+            platform_fee_bps,
+            processing_fee_bps,
+            initial_quality,
+        } = self;
+        json!({
+            "base_rate": base_rate.json(),
+            "batch_cap": batch_cap.json(),
+            "day_cap": day_cap.json(),
+            "withdraw_limit": withdraw_limit.json(),
+            "withdraw_window_seconds": withdraw_window_seconds.json(),
+            "withdraw_delay_seconds": withdraw_delay_seconds.json(),
+            "platform_fee_bps": platform_fee_bps.json(),
+            "processing_fee_bps": processing_fee_bps.json(),
+            "initial_quality": initial_quality.json(),
+        })
+    }
+}

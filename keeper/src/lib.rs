@@ -1,0 +1,28 @@
+//! The keeper: aggregates view events, settles them on-chain, and lets anybody check it.
+//!
+//! Dependencies point one way: `cli → app →` the parts that do the work (`ingest`, `count`, `settle`,
+//! `index`, `verify`, `explain`) `→` what they stand on (`log`, `store`, `chain`) `→ views`, `config`.
+
+pub mod amount;
+pub mod app;
+pub mod chain;
+pub mod cli;
+pub mod config;
+pub mod count;
+pub mod demo;
+pub mod doctor;
+pub mod explain;
+pub mod fault;
+pub mod index;
+pub mod ingest;
+pub mod keys;
+pub mod log;
+pub mod objects;
+pub mod observe;
+pub mod register;
+pub mod settle;
+pub mod store;
+#[cfg(any(test, feature = "fault-injection"))]
+pub mod testing;
+pub mod verify;
+pub mod views;

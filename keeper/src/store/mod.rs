@@ -1,0 +1,55 @@
+//! PostgreSQL: the pool, the tables, and the private server of a keeper without `DATABASE_URL`.
+
+pub mod embedded;
+pub mod leases;
+mod migrations;
+pub mod schema;
+#[cfg(test)]
+mod tests;
+
+use diesel_async::{
+    AsyncPgConnection,
+    pooled_connection::{AsyncDieselConnectionManager, deadpool},
+};
+
+pub use migrations::{
+    MIGRATIONS, MigrationState, MigrationStatus, migrate, migration_statuses, require_current,
+    revert,
+};
+
+/// Connections to the database.
+pub type Pool = deadpool::Pool<AsyncPgConnection>;
+/// One of them, until it is dropped.
+pub type Connection = deadpool::Object<AsyncPgConnection>;
+
+/// What went wrong with the database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("no connection to the database: {0}")]
+    Connection(#[from] deadpool::PoolError),
+    #[error("the database: {0}")]
+    Query(#[from] diesel::result::Error),
+    #[error("database migrations: {0}")]
+    Migration(String),
+    /// A later program has changed the layout.
+    #[error("the database is newer than this program: it has migration {0}; use the later program")]
+    Newer(String),
+    /// Nobody may change the layout here, and it is not up to date.
+    #[error("the database is older than this program: run `pixr migrate` (lacks {0})")]
+    Older(String),
+    /// What a row holds is not what this version writes.
+    #[error("the database holds what cannot be: {0}")]
+    Corrupt(String),
+    /// Another keeper has taken over this work.
+    #[error("the lease {0} has another owner")]
+    LeaseLost(String),
+}
+
+/// At most `connections_max` connections to the database at `url`, opened when they are needed.
+pub fn pool(url: &str, connections_max: usize) -> Result<Pool, StoreError> {
+    let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(url);
+    Pool::builder(manager)
+        .max_size(connections_max)
+        .build()
+        .map_err(|error| StoreError::Migration(error.to_string()))
+}

@@ -1,0 +1,316 @@
+//! A shard's books, kept by replaying what was published.
+
+use pixr::{
+    constants::{BASE_RATE_MAX, BPS_MAX},
+    entries::{Entry, Packed},
+    math::earnings::{accrue_floor, rate_floor, reverse_ceil},
+    state::{ContentSlot, shard::ShardRef},
+};
+use serde::Serialize;
+use serde_with::{DisplayFromStr, serde_as};
+
+use super::{Difference, Subject};
+use crate::{
+    index::files::{Change, Digest, Outcome, Registered},
+    settle::Kind,
+};
+
+/// What a content has come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ContentBooks {
+    pub views: u64,
+    pub earned: u64,
+    pub remainder: i64,
+    /// Basis points.
+    pub quality: u16,
+}
+
+impl ContentBooks {
+    /// Counts an entry of a batch, as the program does. Returns what it credits, or what the views
+    /// are worth that it takes back; `None` when the program would have refused it.
+    pub fn count(&mut self, kind: Kind, entry: &Entry, base_rate: u64) -> Option<u64> {
+        let weight = entry.views.checked_mul(entry.relevance)?;
+        let rate = rate_floor(base_rate, self.quality);
+        let (amount, remainder) = match kind {
+            Kind::Views => {
+                let (earned, remainder) = accrue_floor(weight, rate, self.remainder);
+                self.views = self.views.checked_add(entry.views)?;
+                self.earned = self.earned.checked_add(earned)?;
+                (earned, remainder)
+            }
+            Kind::Reversal => {
+                self.views = self.views.checked_sub(entry.views)?;
+                reverse_ceil(weight, rate, self.remainder)?
+            }
+        };
+        self.remainder = remainder;
+        Some(amount)
+    }
+}
+
+/// What a creator has come to, in base units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CreatorBooks {
+    pub balance: u64,
+    pub withdrawn: u64,
+}
+
+impl CreatorBooks {
+    fn debit(&mut self, amount: u64) -> Option<()> {
+        take(&mut self.balance, amount)?;
+        add(&mut self.withdrawn, amount)
+    }
+}
+
+/// What a shard has come to, in base units. Lifetime but for what waits.
+#[serde_as]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    pub views: u64,
+    #[serde_as(as = "DisplayFromStr")]
+    pub credited: u64,
+    #[serde_as(as = "DisplayFromStr")]
+    pub funded: u64,
+    #[serde_as(as = "DisplayFromStr")]
+    pub tipped: u64,
+    #[serde_as(as = "DisplayFromStr")]
+    pub withdrawn: u64,
+    /// Waits in delayed withdrawals.
+    #[serde_as(as = "DisplayFromStr")]
+    pub delayed: u64,
+    /// Wait to be collected.
+    #[serde_as(as = "DisplayFromStr")]
+    pub platform_fees: u64,
+    #[serde_as(as = "DisplayFromStr")]
+    pub processing_fees: u64,
+}
+
+impl Totals {
+    /// The sum of all creators' balances.
+    pub fn balances(&self) -> u64 {
+        let credited = u128::from(self.credited) + u128::from(self.tipped);
+        let gone = u128::from(self.withdrawn) + u128::from(self.delayed);
+        u64::try_from(credited.saturating_sub(gone)).unwrap_or(u64::MAX)
+    }
+}
+
+/// A shard's books.
+pub struct Ledger {
+    shard: u32,
+    contents: Vec<ContentBooks>,
+    /// The creator of each content.
+    owners: Vec<usize>,
+    creators: Vec<CreatorBooks>,
+    pub totals: Totals,
+    /// The last batch.
+    pub sequence: u64,
+    /// The running hash after it.
+    pub hash: Digest,
+    /// Entries of all batches.
+    pub lines: u64,
+}
+
+impl Ledger {
+    /// Empty books with the slots that an account has. Which creator a content credits never changes;
+    /// a content of which no file says with what quality it began is taken to have had the present
+    /// one from the start.
+    pub fn new(account: &ShardRef) -> Self {
+        let begin = |slot: &ContentSlot| ContentBooks { quality: slot.quality, ..<_>::default() };
+        Self {
+            shard: account.header.number,
+            contents: account.contents.iter().map(begin).collect(),
+            owners: account.contents.iter().map(|slot| index(slot.creator)).collect(),
+            creators: vec![CreatorBooks::default(); account.creators.len()],
+            totals: Totals::default(),
+            sequence: 0,
+            hash: Digest::default(),
+            lines: 0,
+        }
+    }
+
+    pub fn contents(&self) -> &[ContentBooks] {
+        &self.contents
+    }
+
+    pub fn creators(&self) -> &[CreatorBooks] {
+        &self.creators
+    }
+
+    /// Sets the quality of new contents. Those registered after the account was read have no slot.
+    pub fn register(&mut self, new: &Registered, at: Subject) -> Result<(), Difference> {
+        if new.quality > BPS_MAX {
+            return Err(self.difference(at, "quality", "at most 10000", new.quality));
+        }
+        let first = index(new.first).min(self.contents.len());
+        let end = first.saturating_add(index(new.count)).min(self.contents.len());
+        for content in &mut self.contents[first..end] {
+            content.quality = new.quality;
+        }
+        Ok(())
+    }
+
+    /// Books a change.
+    pub fn change(&mut self, change: &Change, at: Subject) -> Result<(), Difference> {
+        if let Change::Quality { content, before, after } = *change {
+            return self.set_quality(content, before, after, at);
+        }
+        self.book(change).ok_or_else(|| {
+            self.difference(at, "change", "one that the books allow", format!("{change:?}"))
+        })
+    }
+
+    fn set_quality(
+        &mut self,
+        content: u32,
+        before: u16,
+        after: u16,
+        at: Subject,
+    ) -> Result<(), Difference> {
+        let Some(books) = self.contents.get(index(content)).copied() else {
+            // Registered after the account was read.
+            return Ok(());
+        };
+        if books.quality != before {
+            return Err(self.difference(at, "quality before a change", books.quality, before));
+        }
+        if after > BPS_MAX {
+            return Err(self.difference(at, "quality", "at most 10000", after));
+        }
+        self.contents[index(content)].quality = after;
+        Ok(())
+    }
+
+    fn book(&mut self, change: &Change) -> Option<()> {
+        let Self { totals, creators, .. } = self;
+        match *change {
+            Change::Quality { .. } => {}
+            Change::Tip { creator: number, net, platform_fee, processing_fee } => {
+                add(&mut creators.get_mut(index(number))?.balance, net)?;
+                add(&mut totals.tipped, net)?;
+                add(&mut totals.platform_fees, platform_fee)?;
+                add(&mut totals.processing_fees, processing_fee)?;
+            }
+            Change::Withdrawn { creator: number, amount } => {
+                creators.get_mut(index(number))?.debit(amount)?;
+                add(&mut totals.withdrawn, amount)?;
+            }
+            Change::Requested { creator: number, amount } => {
+                creators.get_mut(index(number))?.debit(amount)?;
+                add(&mut totals.delayed, amount)?;
+            }
+            Change::Executed { amount, .. } => {
+                take(&mut totals.delayed, amount)?;
+                add(&mut totals.withdrawn, amount)?;
+            }
+            Change::Cancelled { creator: number, amount } => {
+                take(&mut totals.delayed, amount)?;
+                let creator = creators.get_mut(index(number))?;
+                take(&mut creator.withdrawn, amount)?;
+                add(&mut creator.balance, amount)?;
+            }
+            Change::Funded { amount } => add(&mut totals.funded, amount)?,
+            Change::FeesCollected { platform_fees, processing_fees } => {
+                take(&mut totals.platform_fees, platform_fees)?;
+                take(&mut totals.processing_fees, processing_fees)?;
+            }
+        }
+        Some(())
+    }
+
+    /// Books the next batch: its place, its running hash, every entry, and that its totals are the
+    /// ones stated.
+    pub fn batch(&mut self, batch: &Outcome, entries: Vec<u8>) -> Result<(), Difference> {
+        let at = Subject::Batch { sequence: batch.sequence };
+        let next = self.sequence.saturating_add(1);
+        if batch.sequence != next {
+            return Err(self.difference(at, "sequence", next, batch.sequence));
+        }
+        let hash = Digest(batch.kind.0.chain(&self.hash.0, &entries));
+        if hash != batch.hash {
+            return Err(self.difference(at, "hash", hash, batch.hash));
+        }
+        if batch.base_rate > BASE_RATE_MAX {
+            return Err(self.difference(at, "base rate", "at most 2^38", batch.base_rate));
+        }
+        let (views, amount) = self.count(batch, entries)?;
+        if views != batch.views {
+            return Err(self.difference(at, "views", views, batch.views));
+        }
+        if amount != batch.amount {
+            let field = match batch.kind.0 {
+                Kind::Views => "credited",
+                Kind::Reversal => "value of the reversal",
+            };
+            return Err(self.difference(at, field, amount, batch.amount));
+        }
+        self.sequence = batch.sequence;
+        self.hash = hash;
+        Ok(())
+    }
+
+    fn count(&mut self, batch: &Outcome, entries: Vec<u8>) -> Result<(u64, u64), Difference> {
+        let shard = self.shard;
+        let wrong = |found: String| Difference {
+            shard,
+            subject: Subject::Batch { sequence: batch.sequence },
+            field: "entries",
+            expected: "what the program accepts".into(),
+            found,
+        };
+        let packed = Packed::new(entries).map_err(|error| wrong(format!("{error:?}")))?;
+        let (mut views, mut amount) = (0_u64, 0_u64);
+        for entry in packed.entries() {
+            let entry = entry.map_err(|error| wrong(format!("{error:?}")))?;
+            let counted = self.credit(batch, &entry).and_then(|counted| {
+                views = views.checked_add(entry.views)?;
+                amount = amount.checked_add(counted)?;
+                Some(())
+            });
+            counted.ok_or_else(|| wrong(format!("{entry:?}")))?;
+            self.lines = self.lines.saturating_add(1);
+        }
+        if batch.kind.0 == Kind::Views {
+            let Totals { views: all_views, credited, .. } = &mut self.totals;
+            add(all_views, views)
+                .and_then(|()| add(credited, amount))
+                .ok_or_else(|| wrong("totals above 64 bits".into()))?;
+        }
+        Ok((views, amount))
+    }
+
+    #[inline]
+    fn credit(&mut self, batch: &Outcome, entry: &Entry) -> Option<u64> {
+        let content = usize::try_from(entry.content).ok()?;
+        let amount = self.contents.get_mut(content)?.count(batch.kind.0, entry, batch.base_rate)?;
+        if batch.kind.0 == Kind::Views {
+            let owner = *self.owners.get(content)?;
+            add(&mut self.creators.get_mut(owner)?.balance, amount)?;
+        }
+        Some(amount)
+    }
+
+    fn difference(
+        &self,
+        subject: Subject,
+        field: &'static str,
+        expected: impl ToString,
+        found: impl ToString,
+    ) -> Difference {
+        let (expected, found) = (expected.to_string(), found.to_string());
+        Difference { shard: self.shard, subject, field, expected, found }
+    }
+}
+
+fn add(sum: &mut u64, amount: u64) -> Option<()> {
+    *sum = sum.checked_add(amount)?;
+    Some(())
+}
+
+fn take(sum: &mut u64, amount: u64) -> Option<()> {
+    *sum = sum.checked_sub(amount)?;
+    Some(())
+}
+
+fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

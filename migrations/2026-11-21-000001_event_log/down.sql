@@ -1,0 +1,4 @@
+DROP TABLE leases;
+DROP TABLE counted_batches;
+DROP TABLE log_positions;
+DROP TABLE event_batches;

@@ -1,0 +1,3 @@
+DROP TABLE contents;
+DROP TABLE creators;
+DROP TABLE shards;

@@ -1,0 +1,5 @@
+//! The keeper as a process: killed, disturbed, and checked against what was sent.
+
+mod catalogue;
+mod crash;
+mod daemon;
