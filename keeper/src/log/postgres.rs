@@ -30,6 +30,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 const READ_BATCHES_MAX: i64 = 1_000;
 /// Batches that one statement deletes.
 const FORGET_BATCHES: i64 = 500;
+/// Batches that came in at once and may be appended in any order: more than an appender's queue has.
+const AT_ONCE_MAX: i64 = 16_384;
 /// Clocks of several processes may differ so much without a batch being missed by its time.
 const CLOCKS_DIFFER_MAX: TimeDelta = TimeDelta::minutes(10);
 
@@ -207,17 +209,18 @@ impl EventLog for PostgresLog {
         limit: usize,
     ) -> Result<Vec<LoggedBatch>, LogError> {
         let mut connection = self.connection().await?;
-        // Positions and times ascend together, but for clocks that differ: without this bound a
-        // search by time would start with the first batch of all.
-        let start: Option<i64> = event_batches::table
+        // Positions and times ascend together, but for clocks that differ and for requests that come
+        // in at once, which are appended in any order: without this bound a search by time would
+        // start with the first batch of all.
+        let first: Vec<i64> = event_batches::table
             .filter(event_batches::received_at.ge(since - CLOCKS_DIFFER_MAX))
             .order(event_batches::received_at)
+            .limit(AT_ONCE_MAX)
             .select(event_batches::position)
-            .first(&mut connection)
+            .load(&mut connection)
             .await
-            .optional()
             .map_err(refused)?;
-        let Some(start) = start else { return Ok(Vec::new()) };
+        let Some(start) = first.into_iter().min() else { return Ok(Vec::new()) };
         let rows = event_batches::table
             .filter(event_batches::position.gt(position.0))
             .filter(event_batches::position.ge(start))

@@ -94,3 +94,17 @@ async fn a_restart_is_survived() {
         [first, second].concat()
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_has_what_came_in_at_once_and_was_appended_in_another_order() {
+    let (log, _, _) = two_logs().await;
+    let later = stored(1, 1, 8);
+    let mut sooner = stored(2, 1, 8);
+    sooner.received_at -= TimeDelta::milliseconds(1);
+    for batch in [later, sooner] {
+        log.append(vec![(P, batch)]).await.unwrap();
+    }
+    let all = log.history(P, Position::START, DateTime::UNIX_EPOCH, 10).await.unwrap();
+    let sources: Vec<_> = all.iter().map(|logged| logged.batch.source.as_str()).collect();
+    assert_eq!(sources, ["source-1", "source-2"]);
+}
