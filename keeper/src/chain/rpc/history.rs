@@ -16,7 +16,9 @@ use solana_rpc_client_api::{
 };
 use solana_signature::Signature;
 use solana_transaction_error::TransactionError;
-use solana_transaction_status_client_types::EncodedConfirmedTransactionWithStatusMeta;
+use solana_transaction_status_client_types::{
+    EncodedConfirmedTransactionWithStatusMeta, TransactionConfirmationStatus,
+};
 
 use super::client::Client;
 use crate::chain::{ChainError, ChainTransaction, transactions};
@@ -63,7 +65,7 @@ async fn oldest(
         let params = json!([address.to_string(), config]);
         let page: Vec<RpcConfirmedTransactionStatusWithSignature> =
             client.read(RpcRequest::GetSignaturesForAddress, params).await?;
-        for line in &page {
+        for line in page.iter().filter(|line| is_final(line)) {
             kept.push_front(parse_signature(&line.signature)?);
         }
         kept.truncate(limit);
@@ -72,6 +74,12 @@ async fn oldest(
             return Err(ChainError::Invalid("getSignaturesForAddress: a page twice".into()));
         }
     }
+}
+
+/// Some endpoints list more than they were asked for: transactions of the slot under way, whose order
+/// is not settled, and which others can still come before.
+fn is_final(line: &RpcConfirmedTransactionStatusWithSignature) -> bool {
+    matches!(line.confirmation_status, None | Some(TransactionConfirmationStatus::Finalized))
 }
 
 /// See [`crate::chain::Chain::transaction`].

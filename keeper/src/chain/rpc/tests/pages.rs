@@ -126,3 +126,29 @@ async fn nothing_is_left_out_of_the_history() {
     .await;
     assert!(nothing.rpc.transaction(&Signature::default()).await.expect("an answer").is_none());
 }
+
+#[tokio::test]
+async fn what_is_not_final_is_left_for_later() {
+    let all: Vec<Signed> = (0..3).map(|_| signed()).collect();
+    let texts: Vec<_> = all.iter().map(|it| it.signature.to_string()).collect();
+    let bytes = all[0].bytes.clone();
+    let fake = Fake::start(move |method, params, _| match method {
+        "getSignaturesForAddress" if params[1]["before"].is_null() => {
+            let line = |at: usize, status: &str| {
+                json!({
+                    "signature": texts[at], "slot": at, "err": null, "memo": null,
+                    "blockTime": null, "confirmationStatus": status,
+                })
+            };
+            let lines = [line(2, "processed"), line(1, "confirmed"), line(0, "finalized")];
+            Some(Reply::Result(json!(lines)))
+        }
+        "getSignaturesForAddress" => Some(Reply::Result(json!([]))),
+        "getTransaction" => Some(Reply::Result(transaction(0, &bytes, json!([])))),
+        _ => None,
+    })
+    .await;
+    let page = fake.rpc.history(&Pubkey::new_unique(), None, 9).await.expect("a page");
+    let signatures: Vec<_> = page.iter().map(|it| it.signature).collect();
+    assert_eq!(signatures, [all[0].signature]);
+}
