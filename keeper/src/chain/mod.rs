@@ -5,7 +5,7 @@ pub mod embedded;
 pub mod events;
 mod open;
 pub mod rpc;
-#[cfg(any(test, feature = "fault-injection"))]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod transactions;
 
@@ -97,6 +97,12 @@ pub enum ChainError {
     /// The endpoint answered what cannot be understood, or refuses for good.
     #[error("unexpected answer of the RPC endpoint: {0}")]
     Invalid(String),
+    /// The embedded chain belongs to one process at a time.
+    #[error(
+        "{folder} is in use by {holder}: stop that first; commands that only look work beside it, \
+         and so do `pixr ingest` and `pixr reverse`"
+    )]
+    InUse { folder: String, holder: String },
     /// The embedded chain cannot read or write its files.
     #[error("the embedded chain's files: {0}")]
     Storage(String),

@@ -11,7 +11,7 @@ pub const FOLDER: &str = "chain";
 /// Opens the chain: the embedded one in the data folder, or the cluster behind an endpoint, which is
 /// not asked anything yet.
 ///
-/// The embedded chain belongs to one process at a time: fails with [`ChainError::Storage`] while
+/// The embedded chain belongs to one process at a time: fails with [`ChainError::InUse`] while
 /// another has it.
 pub fn open(config: &ChainConfig, data: &Path) -> Result<Arc<dyn Chain>, ChainError> {
     match config.rpc_url {

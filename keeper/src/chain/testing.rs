@@ -99,6 +99,8 @@ pub struct Scene {
     pub key: Keypair,
     pub platform: Platform,
     pub shard: Pubkey,
+    /// A token account of the key's.
+    pub tokens: Pubkey,
     pub next_sequence: u64,
     /// Of the transactions that are signed.
     pub version: Version,
@@ -115,7 +117,15 @@ impl Scene {
         let me = key.pubkey();
         chain.airdrop(&me, 1 << 40).await.expect("lamports");
         let platform = Platform::new(&me, mint.pubkey(), anchor_spl::token::ID);
-        let scene = Self { key, platform, shard: shard.pubkey(), next_sequence: 1, version };
+        let tokens = Keypair::new();
+        let scene = Self {
+            key,
+            platform,
+            shard: shard.pubkey(),
+            tokens: tokens.pubkey(),
+            next_sequence: 1,
+            version,
+        };
         scene.run(chain, &scene.mint(chain, &mint.pubkey()).await, &[&mint]).await;
 
         let roles = Roles { admin: me, keeper: me, guardian: me, treasury: me, processor: me };
@@ -127,7 +137,7 @@ impl Scene {
             platform.open_shard(me, me, shard.pubkey(), capacities, rent).expect("capacities"),
         );
         scene.run(chain, &open, &[&shard]).await;
-        scene.fund(chain).await;
+        scene.fund(chain, &tokens).await;
         let register = [
             platform.register_creator(me, scene.shard, me, me),
             platform.register_content(me, scene.shard, me, 0, [1; 16]),
@@ -147,8 +157,7 @@ impl Scene {
         ]
     }
 
-    async fn fund(&self, chain: &dyn Chain) {
-        let tokens = Keypair::new();
+    async fn fund(&self, chain: &dyn Chain, tokens: &Keypair) {
         let Platform { mint, token_program: program, .. } = &self.platform;
         let rent = chain.rent_lamports(TokenAccount::LEN).await.expect("rent");
         let (me, at) = (self.key.pubkey(), tokens.pubkey());
@@ -158,7 +167,7 @@ impl Scene {
             token::mint_to(program, mint, &at, &me, &[], BUDGET).expect("an instruction"),
             self.platform.fund_shard(me, at, self.shard, BUDGET),
         ];
-        self.run(chain, &fund, &[&tokens]).await;
+        self.run(chain, &fund, &[tokens]).await;
     }
 
     /// Signs instructions on the newest blockhash.

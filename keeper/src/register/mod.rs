@@ -5,6 +5,8 @@ pub mod rows;
 mod run;
 mod shards;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use run::{Progress, RegisterError, Registered, register};
 pub use shards::open_shard;

@@ -93,6 +93,33 @@ impl Slots {
         Some(())
     }
 
+    /// How many shards with as much room as `each` are missing for those of `entries` that have no
+    /// slot: with them in place before anything is, a creator's contents come together.
+    pub fn lacking(&self, entries: &[Entry], each: Room) -> u32 {
+        let (mut creators, mut contents) = (HashSet::new(), HashSet::new());
+        for entry in entries {
+            let creator = match entry {
+                Entry::Creator(creator) => creator,
+                Entry::Content { id, .. } if self.contents.contains(id) => continue,
+                Entry::Content { id, creator } => {
+                    contents.insert(id);
+                    creator
+                }
+            };
+            if !self.creators.contains_key(creator) {
+                creators.insert(creator);
+            }
+        }
+        let missing = |wanted: usize, room: fn(&Room) -> u32| {
+            let free: u64 = self.rooms.iter().map(|shard| u64::from(room(shard))).sum();
+            let wanted = u64::try_from(wanted).unwrap_or(u64::MAX).saturating_sub(free);
+            wanted.div_ceil(u64::from(room(&each)).max(1))
+        };
+        let creators = missing(creators.len(), |room| room.creators);
+        let contents = missing(contents.len(), |room| room.contents);
+        u32::try_from(creators.max(contents)).unwrap_or(u32::MAX)
+    }
+
     /// Places `entries` in their order.
     pub fn plan(&mut self, entries: impl IntoIterator<Item = Entry>) -> Plan {
         let mut plan = Plan::default();
@@ -171,6 +198,25 @@ mod tests {
         assert_eq!(second.creators, [(1, wallet(1)), (1, wallet(2))]);
         assert_eq!(second.contents.len(), 2);
         assert_eq!(slots.creators[&wallet(1)], [0, 1]);
+    }
+
+    #[test]
+    fn shards_are_missing_for_what_is_neither_known_nor_has_room() {
+        let mut slots = slots(&[(2, 3), (0, 1)]);
+        slots.creators.insert(wallet(1), vec![0]);
+        slots.contents.insert(id(1));
+        let each = Room { creators: 2, contents: 4 };
+        let lacking = |numbers: std::ops::Range<u8>, creator: fn(u8) -> u8| {
+            let entries: Vec<_> = numbers.map(|n| content(n, creator(n))).collect();
+            slots.lacking(&entries, each)
+        };
+        assert_eq!(lacking(1..6, |_| 1), 0, "one is known, and there is room for four");
+        assert_eq!(lacking(1..7, |_| 1), 1);
+        assert_eq!(lacking(1..11, |_| 1), 2);
+        assert_eq!(lacking(2..6, |n| n), 1, "four new creators, and room for two");
+        let twice = [content(2, 1), content(2, 1), Entry::Creator(wallet(1))].repeat(9);
+        assert_eq!(slots.lacking(&twice, each), 0);
+        assert_eq!(slots.lacking(&[content(2, 1); 1], Room { creators: 0, contents: 0 }), 0);
     }
 
     #[test]

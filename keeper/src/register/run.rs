@@ -3,7 +3,11 @@
 //! What is registered is on the chain alone: every run first finishes what earlier ones had under
 //! way, reads every slot, and registers what is missing. One process does this at a time.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use anchor_lang::prelude::Pubkey;
 use diesel::{ExpressionMethods, QueryDsl, TextExpressionMethods};
@@ -15,16 +19,21 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     open_shard,
-    plan::{Entry, Plan},
+    plan::{Entry, PlacedContent, Plan},
     rows::Wanted,
     state::State,
 };
 use crate::{
-    app::{App, CreatorName, Ledger},
+    app::{App, CreatorName, Ledger, ShardHead},
     index::registry,
     keys::Purpose,
     settle::operations::{Operation, OperationError, run_many},
-    store::{StoreError, leases, schema::transactions},
+    store::{
+        StoreError,
+        leases::{self, Lease},
+        schema::transactions,
+    },
+    views::ContentId,
 };
 
 /// Registrations of one transaction. Bounded by what a transaction of 1,232 bytes holds and by the
@@ -36,6 +45,7 @@ const KEY: &str = "register/";
 /// The lease of whoever registers.
 const LEASE: &str = "register";
 const LEASE_LASTS: Duration = Duration::from_secs(15);
+const LEASE_LOOK: Duration = Duration::from_millis(500);
 /// An endpoint may lag behind the one that said that something is final.
 const LAG_LOOKS_MAX: u32 = 60;
 const LAG_LOOK: Duration = Duration::from_millis(500);
@@ -93,8 +103,7 @@ pub async fn register(
         return Err(RegisterError::NotKeeper { own, keeper }.into());
     }
     let owner = format!("{}/{}", std::process::id(), uuid::Uuid::new_v4());
-    let lease = leases::acquire(&app.store, LEASE, &owner, LEASE_LASTS).await?;
-    let lease = lease.ok_or(RegisterError::Busy)?;
+    let lease = take_lease(app, &owner).await?;
     let kept = {
         let (store, lease) = (app.store.clone(), lease.clone());
         AbortOnDropHandle::new(tokio::spawn(async move {
@@ -113,6 +122,20 @@ pub async fn register(
     };
     leases::release(&app.store, &lease).await?;
     done
+}
+
+/// Takes the lease. That of a process that was killed ends by itself, so it is waited for.
+async fn take_lease(app: &App, owner: &str) -> anyhow::Result<Lease> {
+    let started = Instant::now();
+    loop {
+        if let Some(lease) = leases::acquire(&app.store, LEASE, owner, LEASE_LASTS).await? {
+            return Ok(lease);
+        }
+        if started.elapsed() > LEASE_LASTS {
+            return Err(RegisterError::Busy.into());
+        }
+        tokio::time::sleep(LEASE_LOOK).await;
+    }
 }
 
 /// Waits until no transaction of an earlier run can land any more.
@@ -143,7 +166,28 @@ struct Run<'a, P> {
     progress: &'a mut P,
 }
 
-/// What became of a step's transactions.
+/// One slot to be filled in some shard.
+#[derive(Clone, Copy)]
+enum Step {
+    Creator(Pubkey),
+    Content { id: ContentId, creator: u32 },
+}
+
+impl Step {
+    fn instruction(self, app: &App, keeper: Pubkey, shard: &ShardHead) -> Instruction {
+        let (address, receiver) = (shard.address, shard.header.rent_receiver);
+        match self {
+            Self::Creator(authority) => {
+                app.platform.register_creator(keeper, address, receiver, authority)
+            }
+            Self::Content { id, creator } => {
+                app.platform.register_content(keeper, address, receiver, creator, id.0)
+            }
+        }
+    }
+}
+
+/// What became of some transactions.
 #[derive(Default)]
 struct Outcomes {
     refused: u64,
@@ -159,6 +203,13 @@ impl<P: FnMut(Progress) + Send> Run<'_, P> {
         }
         let mut entries = self.entries(&state, wanted)?;
         let total = u64::try_from(entries.len())?;
+        let lacking = state.slots.lacking(&entries, state.next_room()?);
+        if lacking > 0 {
+            for _ in 0..lacking {
+                self.open_shard(&state).await?;
+            }
+            state = State::read(self.app).await?;
+        }
         loop {
             let plan = state.slots.plan(entries);
             self.done.known_creators += plan.known_creators;
@@ -177,12 +228,17 @@ impl<P: FnMut(Progress) + Send> Run<'_, P> {
             if plan.left.is_empty() {
                 return Ok(());
             }
-            let capacities = state.last_capacities().ok_or(RegisterError::NoShard)?;
-            open_shard(self.app, capacities).await?;
-            self.done.shards_opened += 1;
+            self.open_shard(&state).await?;
             state = State::read(self.app).await?;
             entries = plan.left;
         }
+    }
+
+    /// Opens a shard as large as the last one.
+    async fn open_shard(&mut self, state: &State) -> anyhow::Result<()> {
+        open_shard(self.app, state.last_capacities()?).await?;
+        self.done.shards_opened += 1;
+        Ok(())
     }
 
     /// Rows with names in place of addresses.
@@ -218,65 +274,62 @@ impl<P: FnMut(Progress) + Send> Run<'_, P> {
     }
 
     async fn creators(&mut self, state: &State, plan: &Plan, total: u64) -> anyhow::Result<()> {
-        let keeper = self.app.keys.address(Purpose::Keeper);
-        let mut instructions = Vec::new();
-        for (shard, authority) in &plan.creators {
-            let head = state.shard(*shard)?;
-            let receiver = head.header.rent_receiver;
-            let register =
-                self.app.platform.register_creator(keeper, head.address, receiver, *authority);
-            instructions.push((*shard, register));
-        }
-        self.run(instructions, CREATORS_AT_ONCE, total, |done| &mut done.creators).await
+        let step = |(shard, authority): &(u32, Pubkey)| {
+            Ok((state.shard(*shard)?, Step::Creator(*authority)))
+        };
+        let steps = plan.creators.iter().map(step).collect::<anyhow::Result<_>>()?;
+        self.run(steps, CREATORS_AT_ONCE, total, |done| &mut done.creators).await
     }
 
     async fn contents(&mut self, state: &State, plan: &Plan, total: u64) -> anyhow::Result<()> {
-        let keeper = self.app.keys.address(Purpose::Keeper);
         let indices = state.indices();
-        let mut instructions = Vec::new();
-        for content in &plan.contents {
-            let head = state.shard(content.shard)?;
+        let step = |content: &PlacedContent| {
             let creator = indices.get(&(content.shard, content.creator));
-            let creator = creator.ok_or(RegisterError::Lag)?;
-            let (shard, receiver) = (head.address, head.header.rent_receiver);
-            let register =
-                self.app.platform.register_content(keeper, shard, receiver, *creator, content.id.0);
-            instructions.push((content.shard, register));
-        }
-        self.run(instructions, CONTENTS_AT_ONCE, total, |done| &mut done.contents).await
+            let creator = *creator.ok_or(RegisterError::Lag)?;
+            Ok((state.shard(content.shard)?, Step::Content { id: content.id, creator }))
+        };
+        let steps = plan.contents.iter().map(step).collect::<anyhow::Result<_>>()?;
+        self.run(steps, CONTENTS_AT_ONCE, total, |done| &mut done.contents).await
     }
 
-    /// Runs instructions, those of a shard together.
+    /// Runs steps, those of a shard together. Their instructions are made when their turn comes: all
+    /// those of a million would take a gigabyte.
     async fn run(
         &mut self,
-        mut instructions: Vec<(u32, Instruction)>,
+        mut steps: Vec<(&ShardHead, Step)>,
         at_once: usize,
         total: u64,
         count: fn(&mut Registered) -> &mut u64,
     ) -> anyhow::Result<()> {
-        instructions.sort_by_key(|(shard, _)| *shard);
-        let mut sizes = HashMap::new();
-        let mut operations = Vec::new();
-        for part in instructions.chunk_by(|(a, _), (b, _)| a == b) {
-            for part in part.chunks(at_once) {
-                let instructions: Vec<_> = part.iter().map(|(_, it)| it.clone()).collect();
-                let key = key(&instructions);
-                sizes.insert(key.clone(), u64::try_from(part.len())?);
-                operations.push(Operation { key, instructions, signers: Vec::new() });
-            }
-        }
+        let (app, keeper) = (self.app, self.app.keys.address(Purpose::Keeper));
+        steps.sort_by_key(|(shard, _)| shard.number);
+        let sizes: Mutex<HashMap<String, u64>> = Mutex::default();
+        let operation = |part: &[(&ShardHead, Step)]| {
+            let one = |(shard, step): &(&ShardHead, Step)| step.instruction(app, keeper, shard);
+            let instructions: Vec<_> = part.iter().map(one).collect();
+            let key = key(&instructions);
+            let size = u64::try_from(part.len()).unwrap_or(u64::MAX);
+            sizes.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), size);
+            Operation { key, instructions, signers: Vec::new() }
+        };
+        let operations = steps
+            .chunk_by(|(a, _), (b, _)| a.number == b.number)
+            .flat_map(|shard| shard.chunks(at_once))
+            .map(operation);
         let mut outcomes = Outcomes::default();
-        let done = run_many(self.app, operations, |key, outcome| match outcome {
-            Ok(_) => {
-                let size = sizes.get(key).copied().unwrap_or(0);
-                *count(&mut self.done) += size;
-                self.done.transactions += 1;
-                self.report(total);
-            }
-            Err(OperationError::Pending | OperationError::Expired) => outcomes.open += 1,
-            Err(error) => {
-                outcomes.refused += 1;
-                outcomes.first.get_or_insert_with(|| error.to_string());
+        let done = run_many(app, operations, |key, outcome| {
+            let size = sizes.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+            match outcome {
+                Ok(_) => {
+                    *count(&mut self.done) += size.unwrap_or(0);
+                    self.done.transactions += 1;
+                    self.report(total);
+                }
+                Err(OperationError::Pending | OperationError::Expired) => outcomes.open += 1,
+                Err(error) => {
+                    outcomes.refused += 1;
+                    outcomes.first.get_or_insert_with(|| error.to_string());
+                }
             }
         });
         let fees = done.await?.fees_lamports;

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use anchor_lang::prelude::Pubkey;
 use pixr::state::shard::{Capacities, ShardRef};
 
-use super::plan::{Room, Slots};
+use super::{
+    RegisterError,
+    plan::{Room, Slots},
+};
 use crate::{
     app::{App, Ledger, ShardHead},
     views::ContentId,
@@ -77,11 +80,18 @@ impl State {
     }
 
     /// The capacities of the last shard, for the next one.
-    pub fn last_capacities(&self) -> Option<Capacities> {
-        self.shards.last().map(|shard| Capacities {
-            creators: shard.header.creator_capacity,
-            contents: shard.header.content_capacity,
-            lanes: shard.header.lane_capacity,
+    pub fn last_capacities(&self) -> Result<Capacities, RegisterError> {
+        let header = &self.shards.last().ok_or(RegisterError::NoShard)?.header;
+        Ok(Capacities {
+            creators: header.creator_capacity,
+            contents: header.content_capacity,
+            lanes: header.lane_capacity,
         })
+    }
+
+    /// The room of the next shard.
+    pub fn next_room(&self) -> Result<Room, RegisterError> {
+        let Capacities { creators, contents, .. } = self.last_capacities()?;
+        Ok(Room { creators, contents })
     }
 }

@@ -32,10 +32,27 @@ pub fn error_from_text(text: &str) -> Result<TransactionError, ChainError> {
         .map_err(|error| ChainError::Storage(format!("a recorded error: {error}")))
 }
 
+/// Features that main net does not have yet: programs work on the data of accounts where it lies.
+/// Without them every instruction copies its accounts in and out, which takes milliseconds for a
+/// shard of 10 MiB. What a transaction does, costs and logs is the same with them.
+const IN_PLACE: [Pubkey; 3] = [
+    // syscall_parameter_address_restrictions
+    Pubkey::from_str_const("EDGMC5kxFxGk4ixsNkGt8bW7QL5hDMXnbwaZvYMwNfzF"),
+    // virtual_address_space_adjustments
+    Pubkey::from_str_const("7VgiehxNxu53KdxgLspGQY8myE6f7UokaWa4jsGcaSz"),
+    // account_data_direct_mapping
+    Pubkey::from_str_const("CR3dVN2Yoo95Y96kLSTaziWDAQT2MNEpiWh5cqVq2pNE"),
+];
+
 /// What every chain begins with: sysvars, features and the standard programs. Signatures,
 /// blockhashes and what was processed before are checked outside.
-static BASE: LazyLock<LiteSVM> = LazyLock::new(|| {
-    let mut svm = LiteSVM::default().with_mainnet_features().with_builtins().with_sysvars();
+static BASE: LazyLock<LiteSVM> = LazyLock::new(|| begin(&IN_PLACE));
+
+/// A machine with main net's features and `more`.
+fn begin(more: &[Pubkey]) -> LiteSVM {
+    let mut features = LiteSVM::mainnet_feature_set();
+    more.iter().for_each(|feature| features.activate(feature, 0));
+    let mut svm = LiteSVM::default().with_feature_set(features).with_builtins().with_sysvars();
     // The standard programs are there from the first slot on.
     svm.set_sysvar(&ClockSysvar::default());
     svm.with_feature_accounts()
@@ -43,7 +60,7 @@ static BASE: LazyLock<LiteSVM> = LazyLock::new(|| {
         .with_transaction_history(0)
         .with_sigverify(false)
         .with_blockhash_check(false)
-});
+}
 
 /// Accounts and the machine.
 pub struct Ledger {
@@ -239,5 +256,56 @@ impl Ledger {
                 .map_err(|error| ChainError::Storage(format!("account {address}: {error}")))?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::{
+        Chain,
+        embedded::journal::{Position, Records, START},
+        testing::{Folder, Scene},
+    };
+
+    /// Everything that is recorded, done again on a machine with main net's features and `more`.
+    fn replayed(folder: &Folder, more: &[Pubkey]) -> Accounts {
+        let mut ledger = Ledger { svm: begin(more), before: HashMap::new() };
+        let start = Position { segment: 0, offset: START };
+        let mut records = Records::open(&folder.0, start).expect("a journal");
+        while let Some((_, record)) = records.read_next().expect("a record") {
+            // This compares errors, logs, fees and compute units.
+            ledger.replay(record).expect("the same outcome");
+        }
+        let features = |address: &Pubkey| IN_PLACE.contains(address);
+        let mut accounts = ledger.accounts();
+        accounts.retain(|(address, _)| !features(address));
+        accounts.sort_by_key(|(address, _)| *address);
+        accounts
+    }
+
+    #[tokio::test]
+    async fn working_in_place_changes_no_outcome() {
+        let folder = Folder::default();
+        let chain = folder.open();
+        let mut scene = Scene::new(&*chain).await;
+        scene.settle(&*chain).await.expect("a batch");
+        let Scene { key, platform, shard, tokens, .. } = &scene;
+        let me = solana_signer::Signer::pubkey(key);
+        // The shard signs for its vault, within other programs.
+        let pay = platform.withdraw(me, *shard, 0, *tokens, 5_000);
+        scene.run(&*chain, std::slice::from_ref(&pay), &[]).await;
+        let tip = platform.tip(me, *tokens, *shard, 0, 1_000, "a tip".into());
+        let registered = platform.register_content(me, *shard, me, 0, [3; 16]);
+        scene.run(&*chain, &[tip, registered.clone()], &[]).await;
+        for refused in [scene.settlement(9, 10), registered] {
+            let signed = scene.sign(&*chain, &[refused], &[]).await;
+            chain.send_without_preflight(&signed.bytes).await.expect("it lands");
+            let landed = chain.transaction(&signed.signature).await.expect("an answer");
+            assert!(landed.expect("a transaction").error.is_some());
+        }
+        drop(chain);
+        let copied = replayed(&folder, &[]);
+        assert!(copied.len() > 5 && copied == replayed(&folder, &IN_PLACE));
     }
 }

@@ -59,8 +59,9 @@ impl Embedded {
     /// Opens the chain in `folder`, or begins one. The program at `program` is put in its place, and
     /// in that of an older one.
     ///
-    /// Fails with [`ChainError::Storage`] when another process has it open, when files are damaged,
-    /// or when executing again what is recorded gives another outcome than it did.
+    /// Fails with [`ChainError::InUse`] when another process has it open, and with
+    /// [`ChainError::Storage`] when files are damaged, or when executing again what is recorded gives
+    /// another outcome than it did.
     pub fn open(folder: &Path, program: &Path) -> Result<Arc<Self>, ChainError> {
         Self::start(folder, Access::Write { sync: true }, Some(program), false)
     }

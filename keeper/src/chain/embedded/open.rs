@@ -130,11 +130,11 @@ fn lock(folder: &Path) -> Result<File, ChainError> {
             let mut pid = String::new();
             // It may just be being written.
             let _ = file.read_to_string(&mut pid);
-            return Err(ChainError::Storage(format!(
-                "{} is in use by process {}; stop it first, or read only",
-                folder.display(),
-                pid.trim()
-            )));
+            let holder = match pid.trim() {
+                "" => "another process".to_owned(),
+                pid => format!("process {pid}"),
+            };
+            return Err(ChainError::InUse { folder: folder.display().to_string(), holder });
         }
         Err(TryLockError::Error(error)) => return Err(fail(error)),
     }

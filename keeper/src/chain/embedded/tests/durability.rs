@@ -180,8 +180,8 @@ async fn one_process_writes() {
     let folder = Folder::default();
     let chain = folder.open();
     let second = Embedded::open(&folder.0, &program());
-    let Err(ChainError::Storage(reason)) = second else { panic!("opened twice") };
-    assert!(reason.contains(&format!("in use by process {}", std::process::id())), "{reason}");
+    let Err(ChainError::InUse { holder, .. }) = second else { panic!("opened twice") };
+    assert_eq!(holder, format!("process {}", std::process::id()));
     drop(chain);
     folder.open();
 }
