@@ -56,6 +56,16 @@ need() {
 # Rust links with a C compiler, and some crates bring C code.
 need_compiler() {
   need cc gcc libc6-dev
+  need make make
+  # OpenSSL is built from source, and its configuration is a Perl program.
+  perl -MFindBin -MIPC::Cmd -MFile::Compare -e 1 2>/dev/null || need_packages perl
+}
+
+# build_release OPTION...: what users run. Always the same packages, so that each crate is
+# built with one set of features.
+build_release() {
+  say "building (the first time takes a quarter of an hour)"
+  cargo build --release --locked -p pixr-keeper -p pixr-bench "$@"
 }
 
 # lock FILE: hold a lock until this script and all it started have ended.

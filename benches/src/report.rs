@@ -64,7 +64,21 @@ impl Report {
         let ratio = baseline.map(|baseline| round(value / baseline));
         let (value, baseline) = (round(value), baseline.map(round));
         let met = goal.met(value);
-        self.0.push(Figure { id, value, unit, goal: goal.text(), met, baseline, ratio });
+        self.push(Figure { id, value, unit, goal: goal.text(), met, baseline, ratio });
+    }
+
+    /// Adds how many times its baseline something is.
+    pub fn ratio(&mut self, id: &'static str, value: f64, baseline: f64, goal: Goal) {
+        let value = round(value / baseline);
+        let (met, baseline) = (goal.met(value), Some(round(baseline)));
+        let unit = "times";
+        self.push(Figure { id, value, unit, goal: goal.text(), met, baseline, ratio: None });
+    }
+
+    /// Long measurements say what they found at once.
+    fn push(&mut self, figure: Figure) {
+        println!("  {} = {} {} (goal {})", figure.id, figure.value, figure.unit, figure.goal);
+        self.0.push(figure);
     }
 
     /// Prints the table and writes the JSON.

@@ -22,7 +22,7 @@ pub mod observe;
 pub mod register;
 pub mod settle;
 pub mod store;
-#[cfg(any(test, feature = "fault-injection"))]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod verify;
 pub mod views;

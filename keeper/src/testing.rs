@@ -89,6 +89,8 @@ impl PostgresServer {
             "shared_buffers=128MB".into(),
             "fsync=off".into(),
             "full_page_writes=off".into(),
+            // It takes transaction numbers, which tests count.
+            "autovacuum=off".into(),
         ] {
             command.arg("-c").arg(setting);
         }

@@ -7,6 +7,7 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
+    sync::LazyLock,
 };
 
 use serde::Deserialize;
@@ -54,6 +55,13 @@ fn install(folder: &Path) {
 }
 
 impl Endpoint {
+    /// The node that all tests of this process share. It ends when the process does, since then its
+    /// input is closed.
+    pub fn shared() -> &'static Self {
+        static SHARED: LazyLock<Endpoint> = LazyLock::new(Endpoint::start);
+        &SHARED
+    }
+
     /// Starts a node with slots of 50 ms.
     pub fn start() -> Self {
         let folder = folder();

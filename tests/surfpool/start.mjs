@@ -5,6 +5,8 @@
 import { createRequire } from "node:module";
 
 const SLOT_MILLIS = 50;
+// The node stands still once about a thousand of its events wait; each slot is one.
+const DRAIN_MILLIS = 1000;
 
 const [programId, soPath] = process.argv.slice(2);
 if (!soPath) {
@@ -28,5 +30,6 @@ console.log(
   }),
 );
 
+setInterval(() => net.drainEvents(), DRAIN_MILLIS);
 process.stdin.resume();
 process.stdin.on("end", () => process.exit(0));

@@ -2,41 +2,62 @@
 
 use std::time::Instant;
 
-use anyhow::Context;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::SinkExt;
 use pixr_keeper::demo::events::Event;
 use tokio::task::JoinSet;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
-use super::workload::{CONNECTIONS, EVENTS_PER_REQUEST};
+use super::{
+    database::connect,
+    workload::{CONNECTIONS, EVENTS_PER_REQUEST},
+};
 
-const TABLE: &str = "
-    DROP TABLE IF EXISTS plain_views;
-    CREATE TABLE plain_views (
-        id         TEXT NOT NULL,
-        content    TEXT NOT NULL,
-        viewer     TEXT NOT NULL,
-        at         BIGINT NOT NULL,
-        watched_ms INTEGER NOT NULL,
-        relevance  SMALLINT NOT NULL
-    )";
+const COLUMNS: &str = "
+    id         TEXT NOT NULL,
+    content    TEXT NOT NULL,
+    viewer     TEXT NOT NULL,
+    at         BIGINT NOT NULL,
+    watched_ms INTEGER NOT NULL,
+    relevance  SMALLINT NOT NULL";
 
-/// Events a second that PostgreSQL takes, in the faster of the two forms of COPY.
-pub async fn measure(url: &str, events: &[Event]) -> anyhow::Result<f64> {
-    let text = once(url, events, "text", text).await?;
-    let binary = once(url, events, "binary", binary).await?;
-    Ok(text.max(binary))
+/// What becomes of the rows.
+#[derive(Clone, Copy)]
+enum Table {
+    /// They are kept, repeated ones too.
+    Plain,
+    /// Each id is kept once.
+    Unique,
+}
+
+/// Events a second that PostgreSQL takes.
+pub struct Rates {
+    /// Into a plain table, in the faster of the two forms of COPY.
+    pub plain: f64,
+    /// Into a table that keeps each id once: through one without a key, as there is no other way.
+    pub unique: f64,
+}
+
+/// Measures both kinds of tables.
+pub async fn measure(url: &str, events: &[Event]) -> anyhow::Result<Rates> {
+    let text = once(url, events, Table::Plain, "text", text).await?;
+    let plain = once(url, events, Table::Plain, "binary", binary).await?.max(text);
+    let unique = once(url, events, Table::Unique, "binary", binary).await?;
+    Ok(Rates { plain, unique })
 }
 
 async fn once(
     url: &str,
     events: &[Event],
+    table: Table,
     form: &str,
     body: fn(&[Event]) -> Bytes,
 ) -> anyhow::Result<f64> {
     let client = connect(url).await?;
-    client.batch_execute(TABLE).await?;
+    let key = if matches!(table, Table::Unique) { ", PRIMARY KEY (id)" } else { "" };
+    client
+        .batch_execute(&format!("DROP TABLE IF EXISTS views; CREATE TABLE views ({COLUMNS}{key})"))
+        .await?;
     // Bodies go in turn to the connections, as requests do; each is a transaction of its own.
     let mut shares: [Vec<Bytes>; CONNECTIONS] = Default::default();
     for (number, chunk) in events.chunks(EVENTS_PER_REQUEST).enumerate() {
@@ -44,13 +65,19 @@ async fn once(
     }
     let mut clients = Vec::new();
     for _ in 0..CONNECTIONS {
-        clients.push(connect(url).await?);
+        let client = connect(url).await?;
+        if matches!(table, Table::Unique) {
+            let staged = format!("CREATE TEMPORARY TABLE staged ({COLUMNS}) ON COMMIT DELETE ROWS");
+            client.batch_execute(&staged).await?;
+        }
+        clients.push(client);
     }
-    let statement = format!("COPY plain_views FROM STDIN (FORMAT {form})");
+    let into = if matches!(table, Table::Unique) { "staged" } else { "views" };
+    let copy = format!("COPY {into} FROM STDIN (FORMAT {form})");
     let started = Instant::now();
     let mut tasks = JoinSet::new();
     for (client, share) in clients.into_iter().zip(shares) {
-        tasks.spawn(send(client, statement.clone(), share));
+        tasks.spawn(send(client, table, copy.clone(), share));
     }
     let mut copied = 0;
     while let Some(done) = tasks.join_next().await {
@@ -58,35 +85,37 @@ async fn once(
     }
     let seconds = started.elapsed().as_secs_f64();
     anyhow::ensure!(copied == events.len() as u64, "COPY took {copied} events");
-    client.batch_execute("DROP TABLE plain_views").await?;
+    client.batch_execute("DROP TABLE views").await?;
     Ok(events.len() as f64 / seconds)
 }
 
-async fn connect(url: &str) -> anyhow::Result<Client> {
-    let (client, connection) =
-        tokio_postgres::connect(url, NoTls).await.context("PostgreSQL")?;
-    // Ends with the client; what goes wrong, the client says.
-    tokio::spawn(connection);
-    Ok(client)
-}
+/// Sends each body in a transaction of its own; returns the rows that were copied.
+async fn send(
+    mut client: Client,
+    table: Table,
+    copy: String,
+    bodies: Vec<Bytes>,
+) -> anyhow::Result<u64> {
+    // In one order, so that no two transactions wait for each other.
+    const KEEP: &str = "INSERT INTO views SELECT * FROM staged ORDER BY id ON CONFLICT DO NOTHING";
 
-async fn send(client: Client, statement: String, bodies: Vec<Bytes>) -> anyhow::Result<u64> {
     let mut copied = 0;
     for body in bodies {
-        let sink = client.copy_in::<_, Bytes>(&statement).await?;
+        let transaction = client.transaction().await?;
+        let sink = transaction.copy_in::<_, Bytes>(&copy).await?;
         let mut sink = std::pin::pin!(sink);
         sink.send(body).await?;
         copied += sink.finish().await?;
+        if matches!(table, Table::Unique) {
+            transaction.execute(KEEP, &[]).await?;
+        }
+        transaction.commit().await?;
     }
     Ok(copied)
 }
 
 fn names(event: &Event) -> (String, String, String) {
-    (
-        format!("{:016x}", event.id),
-        event.content.to_string(),
-        format!("viewer-{:09}", event.viewer),
-    )
+    (format!("{:016x}", event.id), event.content.to_string(), format!("viewer-{:09}", event.viewer))
 }
 
 /// Lines of fields with tabs between them.

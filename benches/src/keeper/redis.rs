@@ -1,13 +1,9 @@
 //! The same events by pipelined XADD into a Redis that syncs every write: one XADD an event.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::time::Instant;
 
 use anyhow::{Context, bail};
-use pixr_keeper::demo::events::Event;
+use pixr_keeper::{demo::events::Event, testing::TestRedis};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -18,45 +14,6 @@ use super::workload::{CONNECTIONS, EVENTS_PER_REQUEST};
 
 /// Events in a pipeline, as a user would send them.
 const PIPELINE: usize = 1_000;
-const START_MAX: Duration = Duration::from_secs(10);
-
-/// A Redis server of this measurement's own.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-    _folder: tempfile::TempDir,
-}
-
-impl Server {
-    async fn start() -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let child = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
-            .args(["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--dir"])
-            .arg(folder.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .context("redis-server")?;
-        let server = Self { child, address, _folder: folder };
-        let started = Instant::now();
-        while TcpStream::connect(address).await.is_err() {
-            if started.elapsed() > START_MAX {
-                bail!("redis-server does not answer");
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Ok(server)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Nothing of it is needed any more; one that has ended by itself is no loss.
-        let _ended = self.child.kill();
-        let _status = self.child.wait();
-    }
-}
 
 /// Commands as a client library writes them.
 struct Pipeline {
@@ -66,7 +23,9 @@ struct Pipeline {
 
 /// Events a second that Redis takes.
 pub async fn measure(events: &[Event]) -> anyhow::Result<f64> {
-    let server = Server::start().await?;
+    let server = TestRedis::start("always").await;
+    let address = server.url.strip_prefix("redis://").context("a Redis URL")?;
+    let address = address.trim_end_matches('/').to_owned();
     // Pipelines go in turn to the connections, as requests do.
     let mut shares: [Vec<Pipeline>; CONNECTIONS] = Default::default();
     for (number, chunk) in events.chunks(EVENTS_PER_REQUEST).enumerate() {
@@ -75,13 +34,13 @@ pub async fn measure(events: &[Event]) -> anyhow::Result<f64> {
     let started = Instant::now();
     let mut tasks = JoinSet::new();
     for share in shares {
-        tasks.spawn(send(server.address, share));
+        tasks.spawn(send(address.clone(), share));
     }
     while let Some(done) = tasks.join_next().await {
         done??;
     }
     let seconds = started.elapsed().as_secs_f64();
-    let kept = length(server.address).await?;
+    let kept = length(&address).await?;
     if kept != format!(":{}", events.len()) {
         bail!("Redis has {kept} of {} events", events.len());
     }
@@ -119,7 +78,7 @@ fn command(bytes: &mut Vec<u8>, words: &[&str], last: &str) {
 }
 
 /// Sends pipelines, each after the answers to the one before.
-async fn send(to: SocketAddr, pipelines: Vec<Pipeline>) -> anyhow::Result<()> {
+async fn send(to: String, pipelines: Vec<Pipeline>) -> anyhow::Result<()> {
     let mut stream = TcpStream::connect(to).await?;
     stream.set_nodelay(true)?;
     let mut buffer = vec![0; 1 << 16];
@@ -139,7 +98,7 @@ async fn send(to: SocketAddr, pipelines: Vec<Pipeline>) -> anyhow::Result<()> {
 }
 
 /// What Redis answers to how many events it has.
-async fn length(of: SocketAddr) -> anyhow::Result<String> {
+async fn length(of: &str) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(of).await?;
     let mut bytes = Vec::new();
     command(&mut bytes, &["XLEN"], "views");

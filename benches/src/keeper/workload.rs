@@ -7,7 +7,7 @@ use pixr_keeper::{
     demo::{
         catalogue::Catalogue,
         encode::Body,
-        events::{Event, Events},
+        events::{Event, Events, Kind},
         sender::Request,
     },
     views::Form,
@@ -41,10 +41,39 @@ pub fn events(seed: u64, count: u64) -> Vec<Event> {
 
 /// The requests that carry these events.
 pub fn requests(events: &[Event], form: Form) -> Vec<Request> {
-    let request = |events: &[Event]| {
-        let mut body = Body::new(form);
-        events.iter().for_each(|event| body.push(event));
-        Request { body: Bytes::from(body.finish()), events: events.len() as u64 }
-    };
-    events.chunks(EVENTS_PER_REQUEST).map(request).collect()
+    events.chunks(EVENTS_PER_REQUEST).map(|events| request(events, form)).collect()
+}
+
+/// The request that carries these events.
+pub fn request(events: &[Event], form: Form) -> Request {
+    let mut body = Body::new(form);
+    events.iter().for_each(|event| body.push(event));
+    Request { body: Bytes::from(body.finish()), events: events.len() as u64 }
+}
+
+/// Events that all count: each has an id and a viewer of its own. Contents and grades of relevance
+/// are equally frequent, so that few views share a line of a batch.
+pub fn distinct(catalogue: &Catalogue, numbers: std::ops::Range<u64>) -> Vec<Event> {
+    const LOWEST_BPS: u16 = 5_000;
+    const STEP_BPS: u16 = 500;
+    const GRADES: u64 = 11;
+
+    let at_ms = now_ms();
+    let contents = catalogue.contents.len() as u64;
+    numbers
+        .map(|number| {
+            // A whole round of all contents in one grade, then the next grade.
+            let grade = u16::try_from(number / contents % GRADES).expect("below the grades");
+            let place = usize::try_from(number % contents).expect("an index");
+            Event {
+                id: number,
+                content: catalogue.contents[place].id,
+                viewer: number,
+                at_ms,
+                watched_ms: 30_000,
+                relevance: LOWEST_BPS + STEP_BPS * grade,
+                kind: Kind::Person,
+            }
+        })
+        .collect()
 }

@@ -6,7 +6,7 @@ use anchor_lang::prelude::Pubkey;
 use pixr::{constants::SECONDS_PER_DAY, errors::PixrError};
 
 use super::{refusal::Refusal, trouble::Trouble};
-use crate::store::StoreError;
+use crate::{chain::ChainError, store::StoreError};
 
 /// How soon a refused batch is tried again. Somebody has to do something first, so soon enough to
 /// notice.
@@ -93,6 +93,9 @@ impl Blocked {
     pub(super) fn trouble(shard: u32, trouble: &Trouble) -> Self {
         let (cause, advice) = match trouble {
             Trouble::Blocked(blocked) => return blocked.clone(),
+            Trouble::Chain(ChainError::Storage(_)) => {
+                ("chain", "it is tried again; if it stays so, check the disk of data.folder")
+            }
             Trouble::Chain(_) | Trouble::Disagreement => {
                 ("chain", "it is tried again; if it stays so, check chain.rpc_url")
             }

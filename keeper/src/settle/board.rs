@@ -50,7 +50,7 @@ impl Board {
     }
 
     /// Takes note of a state, and says so in the log when it is another one than before.
-    pub(super) fn set(&self, shard: u32, state: State) {
+    pub(crate) fn set(&self, shard: u32, state: State) {
         let mut statuses = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let before = statuses.get(&shard);
         metrics::blocked(shard, matches!(state, State::Blocked(_)));

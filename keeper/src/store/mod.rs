@@ -7,15 +7,22 @@ pub mod schema;
 #[cfg(test)]
 mod tests;
 
+use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{
-    AsyncPgConnection,
-    pooled_connection::{AsyncDieselConnectionManager, deadpool},
+    AsyncConnection, AsyncPgConnection, SimpleAsyncConnection,
+    pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, deadpool},
 };
+use futures::FutureExt;
 
 pub use migrations::{
     MIGRATIONS, MigrationState, MigrationStatus, migrate, migration_statuses, require_current,
     revert,
 };
+
+/// What every connection starts with. A keeper that stands still in the middle of a transaction, or
+/// whose machine is gone, would hold its locks, and keep others from its leases, until somebody ends
+/// it.
+const SETUP: &str = "SET idle_in_transaction_session_timeout = '10s'";
 
 /// Connections to the database.
 pub type Pool = deadpool::Pool<AsyncPgConnection>;
@@ -47,9 +54,17 @@ pub enum StoreError {
 
 /// At most `connections_max` connections to the database at `url`, opened when they are needed.
 pub fn pool(url: &str, connections_max: usize) -> Result<Pool, StoreError> {
-    let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(url);
+    let mut config = ManagerConfig::default();
+    config.custom_setup = Box::new(|url| connect(url).boxed());
+    let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(url, config);
     Pool::builder(manager)
         .max_size(connections_max)
         .build()
         .map_err(|error| StoreError::Migration(error.to_string()))
+}
+
+async fn connect(url: &str) -> ConnectionResult<AsyncPgConnection> {
+    let mut connection = AsyncPgConnection::establish(url).await?;
+    connection.batch_execute(SETUP).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
 }

@@ -1,6 +1,6 @@
 //! What is watched in these tests, what is sent, and what it has to earn.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{collections::BTreeMap, fmt::Write, net::SocketAddr};
 
 use anchor_lang::{AccountDeserialize, prelude::Pubkey};
 use num_bigint::BigUint;
@@ -11,11 +11,12 @@ use pixr_keeper::{
     views::ContentId,
 };
 
-use crate::daemon::Place;
+use crate::daemon::{Place, try_request};
 
 /// Creators, and contents of each.
 pub const CREATORS: u64 = 5;
 pub const CONTENTS_EACH: u64 = 4;
+const EVENTS_A_BATCH: u64 = 40;
 /// Divisor of weight times rate: 1,000 views at 10,000 basis points of relevance.
 const SCALE: u32 = 10_000_000;
 
@@ -37,6 +38,17 @@ pub fn content_id(number: u64) -> String {
     format!("clip-{number:03}")
 }
 
+/// What a keeper answers to a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It has the batch.
+    Taken,
+    /// The batch is to be sent again later.
+    Later,
+    /// None came: the batch may have been taken.
+    Lost,
+}
+
 /// What was sent: views by content and relevance, each event with a viewer of its own.
 #[derive(Default)]
 pub struct Sent {
@@ -47,17 +59,28 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// The batch without an answer, else one of `count` new events.
-    pub fn next_batch(&mut self, count: u64) -> String {
+    /// Sends the batch that is still without an answer, else a new one. A batch without an answer
+    /// may have been taken: it is sent again until there is one.
+    pub async fn send(&mut self, to: SocketAddr) -> Answer {
         if self.waiting.is_none() {
-            self.waiting = Some(self.batch(count, chrono::Utc::now().timestamp_millis()));
+            self.waiting = Some(self.batch(EVENTS_A_BATCH, chrono::Utc::now().timestamp_millis()));
         }
-        self.waiting.clone().unwrap_or_default()
-    }
-
-    /// Says that the batch has its answer.
-    pub fn answered(&mut self) {
-        self.waiting = None;
+        let batch = self.waiting.clone().unwrap_or_default();
+        let reply = try_request(to, "POST", "/v1/views", batch.as_bytes()).await;
+        let Some(reply) = reply else { return Answer::Lost };
+        match reply.status {
+            202 => {
+                let body = reply.json();
+                assert_eq!(body["accepted"], EVENTS_A_BATCH, "{body}");
+                self.waiting = None;
+                Answer::Taken
+            }
+            429 | 503 => {
+                assert!(reply.header("retry-after").is_some(), "{reply:?}");
+                Answer::Later
+            }
+            status => panic!("{status}: {}", String::from_utf8_lossy(&reply.body)),
+        }
     }
 
     /// Whether a batch has no answer yet.
@@ -90,7 +113,7 @@ impl Sent {
         self.events
     }
 
-    /// Compares the accounts of an embedded chain with what was sent: every content's views and
+    /// Compares the accounts on the chain with what was sent: every content's views and
     /// earnings, and every creator's balance. Nothing was withdrawn or tipped in these tests.
     pub async fn check(&self, place: &Place) {
         let config = place.config();

@@ -5,6 +5,7 @@ use std::{
     fs,
     io::{BufRead, BufReader},
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::unix::fs::symlink,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Mutex},
@@ -14,15 +15,24 @@ use std::{
 
 use pixr_keeper::{
     config::{self, Config},
+    keys::SEED_FILE,
+    objects,
     testing::{Reply, request},
 };
 use pixr_tests::artifacts;
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 
 /// The binary with fail points.
 const BINARY: &str = env!("CARGO_BIN_EXE_pixr-under-test");
-/// How long a keeper may take until it is ready, and until it has stopped.
-const READY_TIME_MAX: Duration = Duration::from_secs(60);
+/// How long a keeper may take for whatever it is waited for.
+const TIME_MAX: Duration = Duration::from_secs(60);
+/// How often it is looked whether it has.
+const LOOK: Duration = Duration::from_millis(20);
+/// Often settled, so that whatever happens finds every step at work.
+const QUICK: &str = "settlement.batch_interval_ms = 40\n\
+                     settlement.batch_size = 8\n\
+                     settlement.age_max_seconds = 1\n";
 /// Log lines that are kept to be shown when a test fails.
 const LOG_LINES_MAX: usize = 200;
 
@@ -30,24 +40,38 @@ const LOG_LINES_MAX: usize = 200;
 pub struct Place {
     folder: TempDir,
     listen: SocketAddr,
+    /// What its configuration has besides.
+    settings: String,
 }
 
 impl Place {
-    /// A new folder with a configuration for `database`; `more` is appended to it.
+    /// A new folder with a configuration for `database`; `more` is appended to it, a dotted key a
+    /// line.
     pub fn new(database: &str, more: &str) -> Self {
+        let program = artifacts::path("pixr");
+        Self::with(format!(
+            "chain.program = {program:?}\ndatabase.url = {database:?}\n{QUICK}{more}"
+        ))
+    }
+
+    fn with(settings: String) -> Self {
         let folder = tempfile::Builder::new().prefix("pixr-keeper-").tempdir().expect("a folder");
         let listen = free_address();
-        let program = artifacts::path("pixr");
-        let config = format!(
-            "[data]\nfolder = {data:?}\n\
-             [chain]\nprogram = {program:?}\n\
-             [database]\nurl = {database:?}\n\
-             [ingest]\nlisten = \"{listen}\"\n\
-             {more}\n",
-            data = folder.path().join("data"),
-        );
+        let data = folder.path().join("data");
+        let config = format!("data.folder = {data:?}\ningest.listen = \"{listen}\"\n{settings}\n");
         fs::write(folder.path().join("pixr.toml"), config).expect("a configuration");
-        Self { folder, listen }
+        Self { folder, listen, settings }
+    }
+
+    /// A place for another keeper of the same platform: it has the same seed and publishes to the
+    /// same folder, as to a bucket, but has a name of its own.
+    pub fn beside(&self) -> Self {
+        let other = Self::with(self.settings.clone());
+        fs::create_dir(other.data()).expect("a folder");
+        symlink(self.data().join(objects::FOLDER), other.data().join(objects::FOLDER))
+            .expect("a link");
+        fs::copy(self.data().join(SEED_FILE), other.data().join(SEED_FILE)).expect("a seed");
+        other
     }
 
     /// The data folder.
@@ -68,9 +92,9 @@ impl Place {
         path
     }
 
-    /// The API's address.
-    pub fn listen(&self) -> SocketAddr {
-        self.listen
+    /// The keeper's name among all that share its database, once it has been started.
+    pub fn name(&self) -> String {
+        fs::read_to_string(self.data().join("keeper.id")).expect("a name")
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -81,6 +105,10 @@ impl Place {
             .args(arguments)
             .current_dir(self.folder.path())
             .stdin(Stdio::null());
+        // Whoever runs the tests may use a keeper too.
+        for (variable, _) in config::VARIABLES {
+            command.env_remove(variable);
+        }
         command
     }
 
@@ -142,22 +170,54 @@ impl Daemon {
         Self { child, listen, log }
     }
 
-    /// Waits until it answers `/ready`. False when it ended before.
-    pub async fn wait_ready(&mut self) -> bool {
+    /// The API's address.
+    pub fn listen(&self) -> SocketAddr {
+        self.listen
+    }
+
+    /// Waits until something `holds`; it must not end meanwhile. `what` says what it should do.
+    pub async fn until(&mut self, what: &str, mut holds: impl AsyncFnMut(&Self) -> bool) {
         let start = Instant::now();
-        while start.elapsed() < READY_TIME_MAX {
-            if self.ended().is_some() {
-                return false;
+        while !holds(self).await {
+            if let Some(status) = self.ended() {
+                panic!("it {what}? it ended: {status}");
             }
-            if try_request(self.listen, "GET", "/ready", &[])
-                .await
-                .is_some_and(|reply| reply.status == 200)
-            {
-                return true;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            assert!(start.elapsed() < TIME_MAX, "it {what}? not in {TIME_MAX:?}");
+            tokio::time::sleep(LOOK).await;
         }
-        panic!("not ready after {READY_TIME_MAX:?}:\n{}", self.log());
+    }
+
+    /// Waits until it says that it is ready.
+    pub async fn until_ready(&mut self) {
+        let ready = async |keeper: &Self| {
+            keeper.report().await.is_some_and(|report| report["ready"] == true)
+        };
+        self.until("becomes ready", ready).await;
+    }
+
+    /// Waits until it says that it is not ready since `part` is not, for a reason like this.
+    pub async fn until_not_ready(&mut self, part: &str, reason: &str) {
+        let not_ready = async |keeper: &Self| {
+            let Some(report) = keeper.report().await else { return false };
+            let part = &report["parts"][part];
+            let alike = part["state"].as_str().is_some_and(|state| state.contains(reason));
+            report["ready"] == false && part["ready"] == false && alike
+        };
+        self.until(&format!("says that {part} is not ready: {reason}"), not_ready).await;
+    }
+
+    /// What it says of itself, if it answers.
+    pub async fn report(&self) -> Option<serde_json::Value> {
+        let reply = try_request(self.listen, "GET", "/ready", &[]).await?;
+        let report = reply.json();
+        assert_eq!(reply.status == 200, report["ready"] == true, "{report}");
+        Some(report)
+    }
+
+    /// Waits until one of its last log lines has this text.
+    pub async fn until_says(&mut self, text: &str) {
+        let said = async |keeper: &Self| keeper.log().contains(text);
+        self.until(&format!("says {text:?}"), said).await;
     }
 
     /// How it ended, if it has.
@@ -173,8 +233,8 @@ impl Daemon {
             if let Some(status) = self.ended() {
                 return status;
             }
-            assert!(start.elapsed() < READY_TIME_MAX, "does not stop:\n{}", self.log());
-            thread::sleep(Duration::from_millis(10));
+            assert!(start.elapsed() < TIME_MAX, "does not stop:\n{}", self.log());
+            thread::sleep(LOOK);
         }
     }
 
@@ -182,6 +242,12 @@ impl Daemon {
     pub fn signal(&self, signal: nix::sys::signal::Signal) {
         let id = i32::try_from(self.child.id()).expect("a process id");
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(id), signal).expect("a child to signal");
+    }
+
+    /// Kills it without a warning, and waits until it is gone.
+    pub fn kill(mut self) {
+        self.child.kill().expect("a child to kill");
+        self.child.wait().expect("a child");
     }
 
     /// Its last log lines.
@@ -203,6 +269,8 @@ impl Drop for Daemon {
 
 /// Sends a request to a keeper that may die in the middle of it: then there is no answer.
 pub async fn try_request(to: SocketAddr, method: &str, path: &str, body: &[u8]) -> Option<Reply> {
+    // Before the request, which takes it for granted that somebody listens.
+    TcpStream::connect(to).await.ok()?;
     let method = method.to_owned();
     let (path, body) = (path.to_owned(), body.to_vec());
     let headers = [("content-type", "application/x-ndjson")];

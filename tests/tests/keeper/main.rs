@@ -3,3 +3,9 @@
 mod catalogue;
 mod crash;
 mod daemon;
+mod disk;
+mod proxy;
+mod rpc;
+mod servers;
+mod trial;
+mod two_keepers;

@@ -183,7 +183,9 @@ async fn small_amounts_and_high_fees_wait_until_they_are_old() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_costs_three_commits() {
-    let world = World::new(Size::default()).await;
+    // Transactions are numbered in a whole server: this one has no other.
+    let server = PostgresServer::start().await;
+    let world = World::with_database(Size::default(), server.database().await).await;
     settle_all(&world).await;
     let xid = async || {
         let query = "generate_series(1, (SELECT pg_current_xact_id()::text::bigint))";
