@@ -19,7 +19,10 @@ pub struct Identity {
 /// Why a keeper has no name.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    #[error("{folder}: another keeper works with this data folder; stop it, or set data.folder")]
+    #[error(
+        "{folder}: another keeper works with this data folder, and counts and settles by itself; \
+         stop it first, or name another folder in data.folder"
+    )]
     Taken { folder: String },
     #[error("{folder}: {error}")]
     Io { folder: String, error: io::Error },

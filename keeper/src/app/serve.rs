@@ -15,7 +15,7 @@ use crate::{
     ingest::{self, Appender, Backlog, IngestState, Sources},
     log::Partition,
     observe::{self, Readiness, Sampler},
-    settle::Settler,
+    settle::{Board, Settler},
     views::Hashes,
 };
 
@@ -48,12 +48,13 @@ pub async fn start(app: &App, identity: &Identity) -> anyhow::Result<Serving> {
         }
     });
     let (counted, wake) = watch::channel(());
-    settle(app, identity, wake, &mut supervisor);
+    let board = settle(app, identity, wake, &mut supervisor);
     count(app, identity, counted, &mut supervisor).await?;
     let readiness = Readiness::new(
         app.store.clone(),
         Arc::clone(&app.chain),
         Arc::clone(&app.log),
+        board,
         config.ingest.backlog_batches_max,
     );
     let sampler = Sampler::new(app.clone(), readiness.clone(), recorder.clone());
@@ -95,9 +96,10 @@ fn settle(
     identity: &Identity,
     mut counted: watch::Receiver<()>,
     supervisor: &mut Supervisor,
-) {
+) -> Board {
     let wake = Arc::new(Notify::new());
     let settler = Settler::new(app.clone(), identity.name.clone(), Arc::clone(&wake));
+    let board = settler.board();
     supervisor.start("settlement", STOP_WITHIN, |stop| async move {
         let waking = async {
             // Ends when nobody counts any more, which is when this keeper stops.
@@ -111,6 +113,7 @@ fn settle(
             () = waking => Ok(()),
         }
     });
+    board
 }
 
 async fn count(

@@ -1,6 +1,10 @@
 //! What every command has: the configuration, and how to answer.
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use serde::Serialize;
 
@@ -34,12 +38,13 @@ impl Context {
 
     /// Shows the answer.
     pub fn show<T: Serialize + std::fmt::Display>(&self, answer: &T) -> anyhow::Result<()> {
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(answer)?);
-        } else {
-            println!("{answer}");
+        let text =
+            if self.json { serde_json::to_string_pretty(answer)? } else { answer.to_string() };
+        match writeln!(io::stdout(), "{text}") {
+            // Whoever reads has seen enough, as `head` has.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => Ok(written?),
         }
-        Ok(())
     }
 
     /// Whether people read along: progress is shown to them alone.

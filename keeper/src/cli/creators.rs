@@ -28,16 +28,16 @@ pub enum Command {
         /// SHARD/INDEX, a wallet's address, or @NUMBER of a custodial creator
         creator: CreatorName,
         /// Contents to show, those that earned most
-        #[arg(long, default_value_t = 10)]
+        #[arg(long, value_name = "N", default_value_t = 10)]
         contents: usize,
     },
     /// List the creators that were credited most
     List {
         /// How many
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, value_name = "N", default_value_t = 20)]
         top: usize,
-        /// Only this shard
-        #[arg(long)]
+        /// Only those of the shard with this number
+        #[arg(long, value_name = "NUMBER")]
         shard: Option<u32>,
     },
 }
@@ -46,19 +46,23 @@ pub enum Command {
 pub enum AuthorityCommand {
     /// Propose another withdraw authority
     Propose {
+        /// SHARD/INDEX, a wallet's address, or @NUMBER of a custodial creator
         creator: CreatorName,
+        /// The address of the next withdraw authority, which has to accept
         proposed: Pubkey,
         #[command(flatten)]
         signer: SignerArgs,
     },
     /// Accept with the key of the proposed authority
     Accept {
+        /// SHARD/INDEX, a wallet's address, or @NUMBER of a custodial creator
         creator: CreatorName,
         #[command(flatten)]
         signer: SignerArgs,
     },
     /// Take a proposal back
     Cancel {
+        /// SHARD/INDEX, a wallet's address, or @NUMBER of a custodial creator
         creator: CreatorName,
         #[command(flatten)]
         signer: SignerArgs,

@@ -17,10 +17,13 @@ pub enum Command {
         creator: CreatorName,
     },
     /// What a content earned, entry by entry
-    Content { id: ContentId },
+    Content {
+        /// A UUID, 32 hexadecimal digits, or at most 16 bytes
+        id: ContentId,
+    },
     /// What a batch is made of, and how it landed
     Batch {
-        /// SHARD/SEQUENCE
+        /// SHARD/SEQUENCE: the shard's number, and the batch's in it from 1, like 0/1
         #[arg(value_parser = batch)]
         batch: (u32, u64),
     },
@@ -34,7 +37,7 @@ pub enum Command {
         /// The source's id of the event
         id: String,
         /// Came in at this time or later, like 2026-01-31T12:00:00Z: shortens the search
-        #[arg(long)]
+        #[arg(long, value_name = "TIME")]
         since: Option<DateTime<Utc>>,
     },
 }

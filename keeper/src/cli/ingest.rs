@@ -35,7 +35,7 @@ pub struct Args {
     /// The file, or - for standard input
     file: PathBuf,
     /// In whose name the events come
-    #[arg(long, default_value = "file")]
+    #[arg(long, value_name = "NAME", default_value = "file")]
     source: String,
     /// Take nothing of a file that has malformed events
     #[arg(long)]

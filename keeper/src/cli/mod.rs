@@ -22,16 +22,18 @@ mod reverse;
 mod serve;
 mod settings;
 mod shards;
+mod usage;
 mod verify;
 mod withdrawals;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
 use crate::{
     amount,
-    app::{FindError, OpenError},
+    app::{FindError, IdentityError, OpenError},
+    chain::ChainError,
     config::ConfigError,
     demo::DemoArgs,
     keys::KeyError,
@@ -44,9 +46,29 @@ use context::Context;
 const BAD_INPUT: u8 = 2;
 const FAILED: u8 = 1;
 
+/// What a new user needs to know, below the list of commands.
+const FIRST_STEPS: &str = "\
+First steps, without any configuration (a database and a chain of its own, in the folder data):
+  pixr demo                                             all of it at work, with a report
+  pixr init                                             token, platform, first shard, budget
+  pixr register content clip-1 clip-2 --creator @1      contents of a custodial creator
+  pixr ingest events.jsonl --settle                     or `pixr serve`, and POST /v1/views
+  pixr creator show @1
+  pixr withdraw @1 all
+  pixr verify
+
+Exit codes: 0 all is well; 1 it did not work, or what was found is not well; 2 the command line, a
+file or the configuration is wrong, or another process has the data.";
+
 /// Pays creators for views: takes view events, settles them on-chain, and lets anybody check it.
 #[derive(Parser)]
-#[command(name = "pixr", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "pixr",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = FIRST_STEPS
+)]
 struct Cli {
     /// Configuration file; else PIXR_CONFIG names it, else pixr.toml is read where it is there
     #[arg(long, global = true, value_name = "FILE")]
@@ -66,6 +88,13 @@ enum Command {
     /// Show all of it at work, from nothing: events in, money out, a report
     Demo(DemoArgs),
     /// Run a keeper: take views, settle them, index the chain, publish batches
+    #[command(
+        long_about = "Run a keeper: take views at ingest.listen (127.0.0.1:8080 unless set), settle \
+                      them, index the chain, publish batches. SIGTERM or SIGINT stores what is under \
+                      way and stops, a second one stops at once. With the embedded chain, commands \
+                      that change the chain have to wait until this has stopped; those that only \
+                      look work beside it, and so do `pixr ingest` and `pixr reverse`."
+    )]
     Serve,
     /// Take view events from a file or standard input
     Ingest(ingest::Args),
@@ -73,7 +102,7 @@ enum Command {
     Settle,
     /// Take counted views back that turned out to be fraud
     Reverse(reverse::Args),
-    /// Set the database's layout up, bring it up to date, or take it back
+    /// Bring the database's layout up to date, show it, or take migrations back
     Migrate(migrate::Args),
     /// Do all that a first start on the embedded chain or a test cluster needs
     Init(init::Args),
@@ -89,9 +118,9 @@ enum Command {
     /// Set the quality of contents
     #[command(subcommand)]
     Quality(quality::Command),
-    /// Put tokens into a shard's reward budget
+    /// Put tokens of the treasury's, or of whoever signs, into a shard's reward budget
     Fund(money::FundArgs),
-    /// Tip a creator
+    /// Tip a creator with tokens of the treasury's, or of whoever signs
     Tip(money::TipArgs),
     /// Send the fees of tips that a shard has kept to the treasury and the processor
     CollectFees(money::CollectArgs),
@@ -100,7 +129,7 @@ enum Command {
     /// List, execute or cancel delayed withdrawals
     #[command(subcommand)]
     Withdrawal(withdrawals::Command),
-    /// Show creators
+    /// Show creators: balances, contents, withdrawals
     #[command(subcommand)]
     Creator(creators::Command),
     /// Hand a creator's slot to another withdraw authority, in two steps
@@ -116,7 +145,7 @@ enum Command {
     Unfreeze(guard::FreezeArgs),
     /// Recompute every balance from the published batches and compare with the chain
     Verify(verify::Args),
-    /// Tell the whole story of an amount
+    /// Tell the whole story of a creator, content, batch, withdrawal or view event
     #[command(subcommand)]
     Explain(explain::Command),
     /// Show the addresses of the keys in use
@@ -124,7 +153,7 @@ enum Command {
     Keys(keys::Command),
     /// Look at everything that a keeper stands on, and say what to do
     Doctor,
-    /// Lamports out of nowhere, on the embedded chain and test clusters
+    /// Give somebody SOL out of nowhere, on the embedded chain and test clusters
     Airdrop(money::AirdropArgs),
     #[command(name = embedded::SUBCOMMAND, hide = true)]
     DatabaseServer,
@@ -154,7 +183,10 @@ struct NotWell;
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
     crate::fault::arm();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::answer(&error),
+    };
     if matches!(cli.command, Command::DatabaseServer) {
         return if embedded::keep() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
@@ -162,10 +194,15 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<NotWell>() => FAILED.into(),
         Err(error) => {
-            eprintln!("pixr: {}", one_line(&error));
+            complain(&one_line(&error));
             if is_input(&error) { BAD_INPUT.into() } else { FAILED.into() }
         }
     }
+}
+
+/// Says on standard error what is wrong. Where nobody reads, the exit code still tells.
+fn complain(problem: &str) {
+    let _unheard = writeln!(std::io::stderr(), "pixr: {problem}");
 }
 
 /// Whether another command line, file or configuration is what it takes.
@@ -175,6 +212,9 @@ fn is_input(error: &anyhow::Error) -> bool {
         || error.is::<ConfigError>()
         || error.is::<KeyError>()
         || matches!(error.downcast_ref(), Some(OpenError::Key(_)))
+        // What has the data has to be stopped first, or the command is to be another one.
+        || matches!(error.downcast_ref(), Some(OpenError::Chain(ChainError::InUse { .. })))
+        || matches!(error.downcast_ref(), Some(IdentityError::Taken { .. }))
         || matches!(find, Some(FindError::Unknown(_) | FindError::Several { .. }))
 }
 

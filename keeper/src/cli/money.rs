@@ -26,7 +26,7 @@ pub struct FundArgs {
     /// Tokens, like 12.5
     amount: String,
     /// The shard's number
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     shard: u32,
     #[command(flatten)]
     signer: SignerArgs,
@@ -41,7 +41,7 @@ pub struct TipArgs {
     /// Tokens, like 12.5
     amount: String,
     /// A few words to the creator, public on the chain
-    #[arg(long, default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     memo: String,
     #[command(flatten)]
     signer: SignerArgs,
@@ -52,7 +52,7 @@ pub struct TipArgs {
 #[derive(clap::Args)]
 pub struct CollectArgs {
     /// The shard's number
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     shard: u32,
 }
 
@@ -61,7 +61,7 @@ pub struct AirdropArgs {
     /// SOL, like 2.5
     amount: String,
     /// Who gets it; the keeper unless named
-    #[arg(long)]
+    #[arg(long, value_name = "ADDRESS")]
     to: Option<Pubkey>,
 }
 

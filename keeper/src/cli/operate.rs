@@ -113,7 +113,8 @@ pub async fn keeper(app: &App) -> anyhow::Result<Keypair> {
 /// Whose key signs: that of a file, or one of this keeper's own.
 #[derive(clap::Args)]
 pub struct SignerArgs {
-    /// Who signs: a file with a key pair in base58 or as a JSON list, or @NUMBER of a custodial creator
+    /// Who signs, where it is not the key that this keeper has for it: a file with a key pair in
+    /// base58 or as a JSON list, or @NUMBER of a custodial creator
     #[arg(long = "key", value_name = "FILE|@NUMBER")]
     key: Option<String>,
 }

@@ -43,9 +43,17 @@ pub enum Change {
     /// Change settings
     Set(SettingsArgs),
     /// Give a role to somebody
-    SetRole { role: RoleName, holder: Pubkey },
+    SetRole {
+        /// Which role
+        role: RoleName,
+        /// The address of who gets it
+        holder: Pubkey,
+    },
     /// Propose the next admin, who has to accept
-    ProposeAdmin { proposed: Pubkey },
+    ProposeAdmin {
+        /// The address of the next admin
+        proposed: Pubkey,
+    },
     /// Accept to be the admin, with the key of keys.admin or --key
     AcceptAdmin {
         #[command(flatten)]
@@ -56,7 +64,7 @@ pub enum Change {
 #[derive(clap::Args)]
 pub struct InitArgs {
     /// The token that everything is paid in
-    #[arg(long)]
+    #[arg(long, value_name = "ADDRESS")]
     mint: Pubkey,
     #[command(flatten)]
     holders: Holders,
@@ -67,16 +75,20 @@ pub struct InitArgs {
 /// Who holds the roles; the keys of this keeper where nobody is named.
 #[derive(clap::Args, Default)]
 pub struct Holders {
-    #[arg(long)]
+    /// May change settings, roles and shards; keys.admin unless named
+    #[arg(long, value_name = "ADDRESS")]
     admin: Option<Pubkey>,
-    #[arg(long)]
+    /// May settle and register; keys.keeper unless named
+    #[arg(long, value_name = "ADDRESS")]
     keeper: Option<Pubkey>,
-    #[arg(long)]
+    /// May pause and freeze; keys.guardian unless named
+    #[arg(long, value_name = "ADDRESS")]
     guardian: Option<Pubkey>,
-    #[arg(long)]
+    /// Receives the platform's part of tips; keys.treasury unless named
+    #[arg(long, value_name = "ADDRESS")]
     treasury: Option<Pubkey>,
     /// Receives the processing's part of tips; the treasury unless named
-    #[arg(long)]
+    #[arg(long, value_name = "ADDRESS")]
     processor: Option<Pubkey>,
 }
 

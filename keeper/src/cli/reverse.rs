@@ -31,10 +31,10 @@ pub struct Args {
     /// The file, or - for standard input
     file: PathBuf,
     /// Why, for the record
-    #[arg(long)]
+    #[arg(long, value_name = "TEXT")]
     reason: String,
     /// Who found it
-    #[arg(long, default_value = "operator")]
+    #[arg(long, value_name = "NAME", default_value = "operator")]
     source: String,
 }
 

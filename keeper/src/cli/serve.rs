@@ -84,8 +84,10 @@ impl Settled {
 impl fmt::Display for Settled {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Self { batches, credits, views, fees_lamports, blocked } = self;
-        let fees = output::sol(*fees_lamports);
-        write!(f, "{views} views settled: {credits} credits in {batches} batches, fees {fees}.")?;
+        let (views, credits) =
+            (output::counted(*views, "view"), output::counted(*credits, "credit"));
+        let (plural, fees) = (if *batches == 1 { "" } else { "es" }, output::sol(*fees_lamports));
+        write!(f, "{views} settled: {credits} in {batches} batch{plural}, fees {fees}.")?;
         for Blocked { shard, reason } in blocked {
             write!(f, "\nShard {shard} is not settled: {reason}")?;
         }

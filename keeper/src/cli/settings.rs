@@ -4,34 +4,34 @@ use pixr::state::Settings;
 
 use super::{amount::Amount, bad};
 
-/// Settings by name; what is left out stays as it is, or takes its default.
+/// Settings by name; what is left out stays as it is, or takes the default of a new platform.
 #[derive(clap::Args, Default)]
 pub struct SettingsArgs {
-    /// Tokens for 1,000 views at full quality and relevance
+    /// Tokens for 1,000 views at full quality and relevance; new platforms have 1
     #[arg(long, value_name = "TOKENS")]
     base_rate: Option<String>,
-    /// Tokens that one batch can credit at most
+    /// Tokens that one batch can credit at most; new platforms have 1,000,000
     #[arg(long, value_name = "TOKENS")]
     batch_cap: Option<String>,
-    /// Tokens that a shard can credit in a UTC day
+    /// Tokens that a shard can credit in a UTC day; new platforms have 10,000,000
     #[arg(long, value_name = "TOKENS")]
     day_cap: Option<String>,
-    /// Tokens that a creator can withdraw at once within a window
+    /// Tokens that a creator can withdraw at once within a window; new platforms have 1,000
     #[arg(long, value_name = "TOKENS")]
     withdraw_limit: Option<String>,
-    /// Length of that window in seconds
+    /// Length of that window in seconds; new platforms have a day
     #[arg(long, value_name = "SECONDS")]
     withdraw_window: Option<u32>,
-    /// How long a larger withdrawal waits, in seconds
+    /// How long a larger withdrawal waits, in seconds; on new platforms two days
     #[arg(long, value_name = "SECONDS")]
     withdraw_delay: Option<u32>,
-    /// The platform's part of a tip in basis points
+    /// The platform's part of a tip in basis points; new platforms have 500
     #[arg(long, value_name = "BPS")]
     platform_fee: Option<u16>,
-    /// The payment processing's part of a tip in basis points
+    /// The payment processing's part of a tip in basis points; new platforms have 290
     #[arg(long, value_name = "BPS")]
     processing_fee: Option<u16>,
-    /// Quality of newly registered contents in basis points
+    /// Quality of newly registered contents in basis points; new platforms have 10,000
     #[arg(long, value_name = "BPS")]
     initial_quality: Option<u16>,
 }

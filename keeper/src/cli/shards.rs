@@ -22,7 +22,7 @@ pub enum Command {
 /// How many slots a new shard has: together they fill the largest account there is.
 #[derive(clap::Args, Clone, Copy)]
 pub struct CapacityArgs {
-    /// Creator slots, 64 bytes each
+    /// Creator slots, 64 bytes each; the largest shard has 10 MiB
     #[arg(long, value_name = "N", default_value_t = 32_768)]
     creators: u32,
     /// Content slots, 64 bytes each

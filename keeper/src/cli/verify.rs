@@ -23,7 +23,7 @@ pub struct Args {
     #[arg(long, value_name = "FOLDER")]
     files: Option<PathBuf>,
     /// Most transactions of the chain's history to read for what is not published yet
-    #[arg(long, default_value_t = Options::default().history_max)]
+    #[arg(long, value_name = "N", default_value_t = Options::default().history_max)]
     history: usize,
 }
 

@@ -29,7 +29,7 @@ pub struct WithdrawArgs {
     /// Tokens, like 12.5, or all
     amount: String,
     /// Who is paid: a wallet, or a token account; the withdraw authority unless named
-    #[arg(long)]
+    #[arg(long, value_name = "ADDRESS")]
     to: Option<Pubkey>,
     #[command(flatten)]
     signer: SignerArgs,
@@ -40,7 +40,10 @@ pub struct WithdrawArgs {
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// List a creator's delayed withdrawals
-    List { creator: CreatorName },
+    List {
+        /// SHARD/INDEX, a wallet's address, or @NUMBER of a custodial creator
+        creator: CreatorName,
+    },
     /// Pay a delayed withdrawal whose delay is over
     Execute(NumberArgs),
     /// Put a delayed withdrawal back into the balance

@@ -13,8 +13,9 @@ const COUNT_MAX: u64 = 100_000_000;
 #[derive(Args, Clone, Debug)]
 #[command(args_override_self = true)]
 pub struct DemoArgs {
-    /// View events of your own instead of made-up ones: JSON lines or the binary form. Contents
-    /// that they name are given to the demo's creators
+    /// View events of your own instead of made-up ones: JSON lines or the binary form, plain or
+    /// compressed. Contents that they name are given to the demo's creators; old events are all
+    /// dated later by the same, so that the newest is of now
     #[arg(long, value_name = "FILE", conflicts_with = "count")]
     pub events: Option<PathBuf>,
     /// How many events to make

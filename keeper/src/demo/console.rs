@@ -26,6 +26,9 @@ impl fmt::Display for Summary {
             self.earnings.len(),
             quotient(settlement.fees_lamports, settlement.credits)
         )?;
+        if let Some(dating) = self.dating() {
+            writeln!(f, "{dating}\n")?;
+        }
         writeln!(f, "{}\n", self.table())?;
         for payment in &self.payments {
             writeln!(f, "{}: {}\n", payment.title, payment.text)?;

@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     io::{BufRead, Read},
+    ops::RangeInclusive,
     path::Path,
 };
 
@@ -15,8 +16,6 @@ use crate::{
 
 /// Largest request that is made of a file, in bytes.
 const CHUNK_BYTES_MAX: usize = 8 << 20;
-/// Bytes of a binary record before its texts.
-const FIXED_BYTES: usize = 32;
 
 /// Events of a file, as the body of a request.
 pub struct Chunk {
@@ -29,6 +28,7 @@ pub struct Chunk {
 pub struct EventFile {
     input: Input,
     form: Form,
+    later_ms: i64,
 }
 
 /// What is known of a file's events before they are sent.
@@ -37,8 +37,8 @@ pub struct Contents {
     pub events: u64,
     /// In the order in which they come first.
     pub ids: Vec<ContentId>,
-    /// When the oldest view was, in Unix milliseconds.
-    pub oldest_ms: Option<i64>,
+    /// When the oldest view was and when the newest, in Unix milliseconds.
+    pub dated: Option<RangeInclusive<i64>>,
 }
 
 impl EventFile {
@@ -58,7 +58,12 @@ impl EventFile {
                 anyhow::bail!("{}: neither JSON lines nor the binary form", path.display());
             }
         }
-        Ok(Self { input, form })
+        Ok(Self { input, form, later_ms: 0 })
+    }
+
+    /// The same file with every event dated `by_ms` later.
+    pub fn dated_later(self, by_ms: i64) -> Self {
+        Self { later_ms: by_ms, ..self }
     }
 
     /// Its form.
@@ -97,18 +102,26 @@ impl EventFile {
             }
             body.push(b'\n');
         }
+        if self.later_ms != 0
+            && let Some(later) = jsonl::dated_later(body[start..].trim_ascii_end(), self.later_ms)
+        {
+            body.truncate(start);
+            body.extend_from_slice(&later);
+            body.push(b'\n');
+        }
         Ok(true)
     }
 
     /// Adds a binary record.
     fn record(&mut self, body: &mut Vec<u8>) -> anyhow::Result<bool> {
-        let mut fixed = [0; FIXED_BYTES];
+        let mut fixed = [0; binary::FIXED_BYTES];
         if self.input.fill_buf()?.is_empty() {
             return Ok(false);
         }
         self.input.read_exact(&mut fixed).context("the last record is cut off")?;
+        binary::date_later(&mut fixed, self.later_ms);
         let texts = usize::from(fixed[0]) + usize::from(fixed[1]);
-        let start = body.len() + FIXED_BYTES;
+        let start = body.len() + binary::FIXED_BYTES;
         body.extend_from_slice(&fixed);
         body.resize(start + texts, 0);
         self.input.read_exact(&mut body[start..]).context("the last record is cut off")?;
@@ -123,8 +136,11 @@ impl EventFile {
                 if seen.insert(event.content) {
                     contents.ids.push(event.content);
                 }
-                let oldest = contents.oldest_ms.unwrap_or(event.at_ms).min(event.at_ms);
-                contents.oldest_ms = Some(oldest);
+                let at = event.at_ms;
+                contents.dated = Some(match &contents.dated {
+                    None => at..=at,
+                    Some(dated) => at.min(*dated.start())..=at.max(*dated.end()),
+                });
             })?;
             contents.events += parsed.received - parsed.malformed.count;
         }
@@ -183,6 +199,44 @@ mod tests {
         let lines: Vec<usize> =
             chunk.body.split(|byte| *byte == b'\n').map(|line| line.len()).collect();
         assert_eq!(lines, [jsonl::LINE_BYTES_MAX + 2, 5, 0, 4, 0]);
+    }
+
+    #[test]
+    fn events_dated_later_differ_in_nothing_else() {
+        const LATER: i64 = 400 * 86_400_000 + 123;
+        for form in [Form::JsonLines, Form::Binary] {
+            let catalogue = Arc::new(Catalogue::new(1, 3, 30));
+            let mut body = Body::new(form);
+            Events::new(1, 500, catalogue, 1_700_000_000_000).for_each(|it| body.push(&it));
+            let file = written(&body.finish());
+            let read = |file: EventFile| {
+                let (mut file, mut events) = (file, Vec::new());
+                while let Some(chunk) = file.next_chunk(100).unwrap() {
+                    let all = form.parse(&chunk.body, &hashes(), 100, |event| events.push(event));
+                    assert_eq!(all.unwrap().malformed.count, 0);
+                }
+                events
+            };
+            let mut before = read(EventFile::open(file.path()).unwrap());
+            let after = read(EventFile::open(file.path()).unwrap().dated_later(LATER));
+            before.iter_mut().for_each(|event| event.at_ms += LATER);
+            assert!(before == after);
+        }
+        let mixed = concat!(
+            r#"{"id":"a \"b\"","content":"c-7","viewer":"é","at":"2024-01-01T00:00:00Z","#,
+            r#""watched_ms":5000,"relevance":9500}"#,
+            "\r\nno event\n"
+        );
+        let file = EventFile::open(written(mixed.as_bytes()).path()).unwrap();
+        let chunk = file.dated_later(1_000).next_chunk(10).unwrap().unwrap();
+        let text = String::from_utf8(chunk.body).unwrap();
+        let (event, rest) = text.split_once('\n').unwrap();
+        let event: serde_json::Value = serde_json::from_str(event).unwrap();
+        assert_eq!(
+            (&event["id"], &event["at"]),
+            (&"a \"b\"".into(), &1_704_067_201_000_i64.into())
+        );
+        assert_eq!((&event["viewer"], rest), (&"é".into(), "no event\n"), "malformed lines stay");
     }
 
     #[test]

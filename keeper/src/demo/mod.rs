@@ -7,6 +7,7 @@ mod accounts;
 mod args;
 pub mod catalogue;
 mod console;
+mod dating;
 mod display;
 pub mod encode;
 pub mod events;

@@ -9,6 +9,7 @@ use super::{
     REPORT, accounts,
     args::DemoArgs,
     catalogue::Catalogue,
+    dating,
     display::Display,
     events::Events,
     feed::{Feed, Kept},
@@ -38,16 +39,18 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<Summary> {
     let mut display = Display::new();
     let mut catalogue = Catalogue::new(args.seed, args.creators, args.contents);
     let folder = Folder::clean(&args.folder)?;
-    let mut config = settings::write(&folder, &args.program, None)?;
+    let mut config = settings::write(&folder, &args.program)?;
     let mut input = Input::Generated { events: args.count, seed: args.seed };
     let mut events = args.count;
     if let Some(path) = &args.events {
         let found = look_through(path, &folder)?;
         events = found.events;
-        let age = settings::age_max_seconds(&config, found.oldest_ms);
-        config = settings::write(&folder, &args.program, age)?;
+        let age_max = config.counting.age_max_seconds.0;
+        let now_ms = chrono::Utc::now().timestamp_millis();
+        let later = |dated| dating::later_ms(now_ms, &dated, age_max);
+        let dated_later_ms = found.dated.map_or(0, later);
         let adopted = catalogue.adopt_unknown(found.ids);
-        input = Input::File { path: path.clone(), adopted };
+        input = Input::File { path: path.clone(), adopted, dated_later_ms };
     }
     // The API of the demo takes whatever port is free; that of `serve` is the configured one.
     config.ingest.listen.set_port(0);
@@ -57,7 +60,7 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<Summary> {
         Ok((foundation, "a private PostgreSQL and a chain in this process are open".into()))
     };
     let foundation = display.phase("database and chain", opened).await?;
-    let demo = Demo { args, folder, catalogue: Arc::new(catalogue), input, events, display };
+    let demo = Demo { folder, catalogue: Arc::new(catalogue), input, events, display };
     let done = demo.with(&foundation, &identity).await;
     foundation.close().await?;
     done
@@ -71,8 +74,7 @@ fn look_through(path: &std::path::Path, folder: &Folder) -> anyhow::Result<Conte
 }
 
 /// A demo whose folder is clean.
-struct Demo<'a> {
-    args: &'a DemoArgs,
+struct Demo {
     folder: Folder,
     catalogue: Arc<Catalogue>,
     input: Input,
@@ -86,7 +88,7 @@ struct Shown {
     payments: Vec<Payment>,
 }
 
-impl Demo<'_> {
+impl Demo {
     async fn with(
         mut self,
         foundation: &Foundation,
@@ -134,13 +136,14 @@ impl Demo<'_> {
     /// Everything that needs a keeper at work.
     async fn show(&mut self, app: &App, to: std::net::SocketAddr) -> anyhow::Result<Shown> {
         let decimals = Ledger::finalized(app).mint().await?.decimals;
-        let feed = match &self.args.events {
-            Some(path) => Feed::of_file(EventFile::open(path)?),
-            None => {
+        let feed = match &self.input {
+            Input::File { path, dated_later_ms, .. } => {
+                Feed::of_file(EventFile::open(path)?.dated_later(*dated_later_ms))
+            }
+            Input::Generated { events, seed } => {
                 let now_ms = chrono::Utc::now().timestamp_millis();
-                let Self { args, catalogue, .. } = &self;
-                let catalogue = Arc::clone(catalogue);
-                Feed::generated(Events::new(args.seed, args.count, catalogue, now_ms))
+                let catalogue = Arc::clone(&self.catalogue);
+                Feed::generated(Events::new(*seed, *events, catalogue, now_ms))
             }
         };
         let started = std::time::Instant::now();

@@ -15,35 +15,17 @@ use super::{
 use crate::config::{self, Config, Environment};
 
 const FILE: &str = "pixr.toml";
-/// Oldest events that a file can have and earn, in seconds: ten years.
-const AGE_MAX_SECONDS: u32 = 10 * 366 * 86_400;
-/// Time for the demo itself, in seconds.
-const MARGIN_SECONDS: u32 = 3_600;
 const HEADER: &str = "# Made by `pixr demo`: with it, every command works on the demo's data.\n";
 
 /// Writes the configuration file and reads it as every command does. The environment does not count:
 /// a demo touches no database or chain that was meant for something else.
-///
-/// `age_max_seconds` is how old events may be that count, where the usual day is not enough.
-pub fn write(
-    folder: &Folder,
-    program: &Path,
-    age_max_seconds: Option<u32>,
-) -> anyhow::Result<Config> {
+pub fn write(folder: &Folder, program: &Path) -> anyhow::Result<Config> {
     let program = program.canonicalize().with_context(|| {
         format!("--program {}: scripts/build-program makes it", program.display())
     })?;
     let mut file = Table::new();
     file.insert("data".into(), section([("folder", path(&folder.data())?)]));
     file.insert("chain".into(), section([("program", path(&program)?)]));
-    if let Some(seconds) = age_max_seconds {
-        // A start reads the log as far back as events are remembered, and an hour more.
-        let retention = seconds.saturating_mul(2).saturating_add(7 * 86_400);
-        let seconds = Value::Integer(seconds.into());
-        file.insert("counting".into(), section([("age_max_seconds", seconds)]));
-        let retention = Value::Integer(retention.into());
-        file.insert("log".into(), section([("retention_seconds", retention)]));
-    }
     let name = folder.file(FILE);
     fs::write(&name, format!("{HEADER}\n{file}")).with_context(|| format!("{}", name.display()))?;
     Ok(config::load(Some(&name), &Environment::new())?)
@@ -56,14 +38,6 @@ fn section<const N: usize>(values: [(&str, Value); N]) -> Value {
 fn path(path: &Path) -> anyhow::Result<Value> {
     let text = path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
     Ok(Value::String(text.to_owned()))
-}
-
-/// How old events may be that count, where a file has older ones than the configuration takes: they
-/// are to earn something.
-pub fn age_max_seconds(config: &Config, oldest_ms: Option<i64>) -> Option<u32> {
-    let age_ms = chrono::Utc::now().timestamp_millis().saturating_sub(oldest_ms?);
-    let age = u32::try_from(age_ms / 1_000).ok()?.checked_add(MARGIN_SECONDS)?;
-    (age > config.counting.age_max_seconds.0 && age <= AGE_MAX_SECONDS).then_some(age)
 }
 
 /// Commands on the demo's data, as they can be copied.

@@ -37,8 +37,17 @@ pub struct Summary {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Input {
-    Generated { events: u64, seed: u64 },
-    File { path: PathBuf, adopted: u64 },
+    Generated {
+        events: u64,
+        seed: u64,
+    },
+    File {
+        path: PathBuf,
+        /// Contents that no creator had.
+        adopted: u64,
+        /// By how much every event was dated later: see [`Summary::dating`].
+        dated_later_ms: i64,
+    },
 }
 
 /// A part of the run.

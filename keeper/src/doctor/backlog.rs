@@ -9,6 +9,7 @@ use solana_signature::Signature;
 
 use super::{Checked, Finding, parts::Parts};
 use crate::{
+    chain::ChainError,
     observe::figures::{self, Waiting},
     store::StoreError,
 };
@@ -23,6 +24,9 @@ const BATCH_FAIL: u64 = 900;
 const INDEX_WARN_SLOTS: u64 = 150;
 /// Batches that may wait to be published.
 const UNPUBLISHED_WARN: i64 = 100;
+
+const OTHER_CHAIN: &str = "this database was used with another chain: check chain.rpc_url, \
+                           database.url and data.folder, which belong together";
 
 /// Whether a keeper runs at all.
 pub async fn keepers(parts: &Parts) -> Checked {
@@ -143,8 +147,19 @@ pub async fn index(parts: &Parts) -> Checked {
     let after = after
         .transpose()
         .map_err(|_| StoreError::Corrupt("the signature where the index ends".into()))?;
-    let missing = chain.history(&platform, after, 1).await?;
     let name = "index";
+    let missing = match (chain.history(&platform, after, 1).await, after) {
+        // The keeper beside this has gone on since the chain was read; or the chain is another one.
+        (Err(ChainError::Invalid(_)), Some(after)) => {
+            match parts.chain_now().await?.history(&platform, Some(after), 1).await {
+                Err(ChainError::Invalid(problem)) => {
+                    return Ok(vec![Finding::fail(name, problem, OTHER_CHAIN)]);
+                }
+                missing => missing?,
+            }
+        }
+        (missing, _) => missing?,
+    };
     let Some(first) = missing.into_iter().next() else {
         return Ok(vec![Finding::ok(name, "every transaction of the platform is indexed")]);
     };

@@ -28,6 +28,8 @@ const OPEN_MAX: Duration = Duration::from_secs(60);
 /// More connections would not make the checks faster.
 const CONNECTIONS_MAX: usize = 4;
 
+const REREAD: &str = "look again; if it stays so, check the disk of data.folder";
+
 /// A part, or what was found in its place.
 pub(super) type Opened<T> = Result<T, Finding>;
 
@@ -92,6 +94,17 @@ impl Parts {
 
     pub fn chain(&self) -> Result<&Arc<dyn Chain>, Trouble> {
         self.chain.as_ref().map_err(|_| Trouble::Lacks("the chain"))
+    }
+
+    /// The chain as it is now: an embedded one that another process writes was read some time ago.
+    pub async fn chain_now(&self) -> Result<Arc<dyn Chain>, Trouble> {
+        let chain = self.chain()?;
+        match self.config.chain.rpc_url {
+            ChainKind::Cluster(_) => Ok(Arc::clone(chain)),
+            ChainKind::Embedded => open_chain(Arc::clone(&self.config))
+                .await
+                .map_err(|Finding { found, .. }| Trouble::Failed { found, advice: REREAD }),
+        }
     }
 
     pub fn log(&self) -> Result<&dyn EventLog, Trouble> {

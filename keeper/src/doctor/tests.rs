@@ -233,3 +233,33 @@ async fn a_server_that_cannot_be_reached_and_no_private_one() {
     expect(&findings, "database", Severity::Fail, "no connection to the database");
     assert!(!format!("{findings:?}").contains("hunter2"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keeper_beside_it_may_have_indexed_more_than_was_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = Embedded::open(&folder.path().join(crate::chain::FOLDER), &program()).unwrap();
+    let world = World::with(Size::default(), TestPostgres::start().await, chain).await;
+    let mut parts = parts(&world);
+    let mut config = Config::clone(&parts.config);
+    config.data.folder = folder.path().to_owned();
+    parts.config = Arc::new(config);
+    parts.chain = Ok(parts.chain_now().await.unwrap());
+    // What happens after the chain was read, and is indexed before the database is.
+    world.fund(world.shards[0], 1).await;
+    let platform = world.app.platform.address;
+    let all = world.app.chain.history(&platform, None, 1_000).await.unwrap();
+    let cursor = async |signature: String| {
+        let sql = format!(
+            "INSERT INTO index_cursors (address, signature, slot) VALUES ('{platform}', '{signature}', 1)
+             ON CONFLICT (address) DO UPDATE SET signature = excluded.signature"
+        );
+        let mut connection = world.app.store.get().await.unwrap();
+        diesel_async::SimpleAsyncConnection::batch_execute(&mut connection, &sql).await.unwrap();
+        look_at(&parts).await
+    };
+    let findings = cursor(all.last().unwrap().signature.to_string()).await;
+    expect(&findings, "index", Severity::Ok, "every transaction of the platform is indexed");
+    let other = solana_signature::Signature::from([7; 64]);
+    let findings = cursor(other.to_string()).await;
+    expect(&findings, "index", Severity::Fail, "no transaction of this chain");
+}

@@ -231,7 +231,11 @@ impl fmt::Display for CreatorStory {
                 u128::from(balance) + u128::from(withdrawn)
             )
         } else {
-            write!(f, "  They differ: not every tip or withdrawal is indexed yet.")
+            write!(
+                f,
+                "  They differ: not every tip or withdrawal is indexed yet; a keeper that serves \
+                 does that, or `pixr settle`."
+            )
         }
     }
 }

@@ -16,6 +16,6 @@ mod sample;
 mod tests;
 
 pub use exporter::install;
-pub use readiness::{Part, Readiness, Report};
+pub use readiness::{BlockedShard, Part, Readiness, Report};
 pub use router::router;
 pub use sample::Sampler;

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, Utc};
 use diesel::sql_query;
 use diesel_async::RunQueryDsl;
 use serde::Serialize;
@@ -16,6 +17,7 @@ use super::figures;
 use crate::{
     chain::Chain,
     log::{EventLog, Partition, Position},
+    settle::{Blocked, Board, ShardStatus, State},
     store::{Pool, StoreError},
 };
 
@@ -46,11 +48,37 @@ impl Part {
     }
 }
 
+/// A shard that this keeper cannot settle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BlockedShard {
+    pub shard: u32,
+    /// A short name that does not change: the program's error, or the keeper's own.
+    pub cause: String,
+    pub reason: String,
+    /// What an operator can do.
+    pub advice: String,
+    pub since: DateTime<Utc>,
+}
+
+impl BlockedShard {
+    fn of(ShardStatus { shard, state, since }: ShardStatus) -> Option<Self> {
+        let State::Blocked(Blocked { cause, reason, advice, .. }) = state else { return None };
+        Some(Self { shard, cause, reason, advice, since })
+    }
+}
+
 /// Whether a keeper is ready, and each of its parts.
+///
+/// A shard that cannot settle does not make a keeper unready: its views are taken, counted and kept
+/// until it can, and no other keeper could do better, so a load balancer should not turn away from
+/// this one. The keeper is then `degraded`, and `blocked_shards` says why and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     pub ready: bool,
+    /// Whether some shard cannot settle.
+    pub degraded: bool,
     pub parts: BTreeMap<&'static str, Part>,
+    pub blocked_shards: Vec<BlockedShard>,
 }
 
 /// Asks the parts of a keeper whether they are ready.
@@ -59,19 +87,22 @@ pub struct Readiness {
     store: Pool,
     chain: Arc<dyn Chain>,
     log: Arc<dyn EventLog>,
+    board: Board,
     backlog_batches_max: u64,
     last: Arc<Mutex<Option<(Instant, Report)>>>,
 }
 
 impl Readiness {
-    /// A keeper is not ready when `backlog_batches_max` batches wait to be counted.
+    /// A keeper is not ready when `backlog_batches_max` batches wait to be counted. What its shards
+    /// do is on `board`.
     pub fn new(
         store: Pool,
         chain: Arc<dyn Chain>,
         log: Arc<dyn EventLog>,
+        board: Board,
         backlog_batches_max: u64,
     ) -> Self {
-        Self { store, chain, log, backlog_batches_max, last: Arc::default() }
+        Self { store, chain, log, board, backlog_batches_max, last: Arc::default() }
     }
 
     /// What there is to say at present. Who asks at the same time gets the same answer.
@@ -96,7 +127,14 @@ impl Readiness {
             ("counter", counter),
             ("backlog", backlog),
         ]);
-        let report = Report { ready: parts.values().all(|part| part.ready), parts };
+        let statuses = self.board.statuses().into_iter();
+        let blocked_shards: Vec<_> = statuses.filter_map(BlockedShard::of).collect();
+        let report = Report {
+            ready: parts.values().all(|part| part.ready),
+            degraded: !blocked_shards.is_empty(),
+            parts,
+            blocked_shards,
+        };
         *last = Some((Instant::now(), report.clone()));
         report
     }

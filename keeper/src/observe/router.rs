@@ -22,6 +22,7 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// - `/metrics`: every metric, in the form that Prometheus reads.
 /// - `/health`: 200 while this process can answer at all. To be restarted when it does not.
 /// - `/ready`: 200 while this keeper can take events and count them, else 503 with what is missing.
+///   A shard that cannot settle leaves it at 200: `degraded`, with the shard, why, and what to do.
 pub fn router(metrics: PrometheusHandle, readiness: Readiness) -> Router {
     let started = Instant::now();
     let health = async move || {

@@ -18,7 +18,7 @@ use crate::{
     config::Config,
     keys::Purpose,
     log::{EventLog, Partition, PostgresLog, StoredBatch},
-    settle::{Kind, Timing, settle_once},
+    settle::{Blocked, Board, Kind, State, Timing, settle_once},
     store::{Pool, leases},
     testing::{
         PostgresServer, TestPostgres, request,
@@ -29,7 +29,12 @@ use crate::{
 const LONG: Duration = Duration::from_secs(60);
 
 fn readiness(app: &App, backlog_batches_max: u64) -> Readiness {
-    Readiness::new(app.store.clone(), app.chain.clone(), app.log.clone(), backlog_batches_max)
+    readiness_with(app, Board::default(), backlog_batches_max)
+}
+
+fn readiness_with(app: &App, board: Board, backlog_batches_max: u64) -> Readiness {
+    let App { store, chain, log, .. } = app.clone();
+    Readiness::new(store, chain, log, board, backlog_batches_max)
 }
 
 async fn execute(store: &Pool, sql: &str) {
@@ -150,12 +155,40 @@ async fn is_ready_when_every_part_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_cannot_settle_degrades_and_leaves_it_ready() {
+    let world = World::new(Size { shards: 2, ..Size::default() }).await;
+    leases::acquire(&world.app.store, "count/0", "somebody", LONG).await.unwrap().unwrap();
+    let board = Board::default();
+    board.set(0, State::Settling);
+    let (status, report) = ready(readiness_with(&world.app, board.clone(), 2)).await;
+    assert_eq!((status, &report["degraded"]), (200, &false.into()), "{report}");
+    assert_eq!(report["blocked_shards"], serde_json::json!([]));
+    board.set(
+        1,
+        State::Blocked(Blocked {
+            cause: "BudgetExhausted".into(),
+            reason: "shard 1: batch 7 is refused".into(),
+            advice: "fund shard 1".into(),
+            retry_in: LONG,
+        }),
+    );
+    let (status, report) = ready(readiness_with(&world.app, board, 2)).await;
+    assert_eq!(status, 200, "views are taken and counted: {report}");
+    assert_eq!((&report["ready"], &report["degraded"]), (&true.into(), &true.into()));
+    let [blocked] = &report["blocked_shards"].as_array().unwrap()[..] else { panic!("{report}") };
+    assert_eq!((&blocked["shard"], &blocked["cause"]), (&1.into(), &"BudgetExhausted".into()));
+    assert_eq!(blocked["reason"], "shard 1: batch 7 is refused");
+    assert_eq!(blocked["advice"], "fund shard 1");
+    assert!(blocked["since"].as_str().unwrap().starts_with("20"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn passes_a_report_on_for_a_second() {
     let TestPostgres { pool, .. } = TestPostgres::start().await;
     let world_chain: Arc<dyn Chain> =
         crate::chain::embedded::Embedded::temporary(&crate::testing::world::program()).unwrap();
     let log = Arc::new(PostgresLog::new(pool.clone()));
-    let readiness = Readiness::new(pool.clone(), world_chain, log, 2);
+    let readiness = Readiness::new(pool.clone(), world_chain, log, Board::default(), 2);
     let first = readiness.report().await;
     leases::acquire(&pool, "count/0", "somebody", LONG).await.unwrap().unwrap();
     assert_eq!(readiness.report().await, first);

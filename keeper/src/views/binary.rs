@@ -26,6 +26,8 @@ use super::{
 pub const MAGIC: [u8; 5] = *b"PIXR\x01";
 /// Bytes of a record before its texts.
 pub const FIXED_BYTES: usize = 32;
+/// Where a record says when.
+const AT: std::ops::Range<usize> = 18..26;
 
 /// Writes this form.
 pub struct Writer {
@@ -106,6 +108,13 @@ pub fn bytes_after_fixed(fixed: &[u8]) -> Option<usize> {
     Some(id + viewer)
 }
 
+/// Dates the record that begins with `fixed` later.
+pub(crate) fn date_later(fixed: &mut [u8; FIXED_BYTES], by_ms: i64) {
+    let at = &mut fixed[AT];
+    let ms = i64::from_le_bytes(at.try_into().expect("8 bytes")).saturating_add(by_ms);
+    at.copy_from_slice(&ms.to_le_bytes());
+}
+
 /// Why a record has no end.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
@@ -155,7 +164,7 @@ impl<'a> Record<'a> {
             id: std::str::from_utf8(self.id).map_err(|_| Reason::NotText("id"))?,
             content: ContentId(self.field(2)),
             viewer: std::str::from_utf8(self.viewer).map_err(|_| Reason::NotText("viewer"))?,
-            at_ms: i64::from_le_bytes(self.field(18)),
+            at_ms: i64::from_le_bytes(self.field(AT.start)),
             watched_ms: u32::from_le_bytes(self.field(26)),
             relevance: u16::from_le_bytes(self.field(30)),
         };

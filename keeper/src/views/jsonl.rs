@@ -97,6 +97,14 @@ fn event(line: &[u8], hashes: &Hashes) -> Result<ViewEvent, Reason> {
     Ok(event.keep(hashes)?)
 }
 
+/// The line with its event dated `by_ms` later; `None` where it is no event.
+pub(crate) fn dated_later(line: &[u8], by_ms: i64) -> Option<Vec<u8>> {
+    let Line { id, content, viewer, at, watched_ms, relevance } = object(line).ok()?;
+    let (content, at_ms) = (content.parse().ok()?, at.0.saturating_add(by_ms));
+    let event = SourceEvent { id: &id, content, viewer: &viewer, at_ms, watched_ms, relevance };
+    serde_json::to_vec(&event).ok()
+}
+
 /// The object that a line is.
 pub(crate) fn object<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, NotThis> {
     serde_json::from_slice(line).map_err(NotThis)

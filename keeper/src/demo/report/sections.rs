@@ -36,6 +36,7 @@ pub fn events(summary: &Summary) -> anyhow::Result<Markup> {
                 p { (thousands(adopted)) " contents of the file were unknown; the demo gave them to its creators." }
             }
         }
+        @if let Some(dating) = summary.dating() { p { (dating) } }
         @if ingest.malformed > 0 {
             p { (thousands(ingest.malformed)) " lines were malformed and reported with number and reason." }
         }

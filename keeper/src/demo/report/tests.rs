@@ -131,7 +131,7 @@ fn every_ink_of_the_charts_has_a_colour_in_both_schemes() {
 fn foreign_text_is_shown_not_interpreted() {
     let hostile = "</style><script>alert(1)</script>\" onload=\"x";
     let mut summary = summary();
-    summary.input = Input::File { path: hostile.into(), adopted: 3 };
+    summary.input = Input::File { path: hostile.into(), adopted: 3, dated_later_ms: 0 };
     summary.statement[0].name = hostile.to_owned();
     summary.verification.text = hostile.to_owned();
     summary.explanation.as_mut().unwrap().text = hostile.to_owned();
@@ -139,6 +139,23 @@ fn foreign_text_is_shown_not_interpreted() {
     let page = render(&summary).unwrap();
     assert!(!page.contains("<script") && !page.contains("\" onload=\""));
     assert_eq!(page.matches("</style>").count(), 1);
+}
+
+#[test]
+fn it_is_told_that_events_were_dated_later_and_which_were_stale() {
+    let mut summary = summary();
+    assert_eq!(summary.dating(), None, "made-up events are of today");
+    let file = |dated_later_ms| Input::File { path: "views".into(), adopted: 0, dated_later_ms };
+    summary.input = file(3 * 86_400_000);
+    let told = "each was dated 3 days later";
+    let stale = "1,000 are so much older than the newest that they were rejected as stale.";
+    for text in [render(&summary).unwrap(), summary.to_string()] {
+        assert!(text.contains(told) && text.contains(stale), "{text}");
+    }
+    summary.input = file(0);
+    assert_eq!(summary.dating().as_deref(), Some(stale));
+    summary.verdicts.iter_mut().for_each(|it| it.events = 0);
+    assert_eq!(summary.dating(), None);
 }
 
 #[test]
