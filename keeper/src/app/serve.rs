@@ -12,7 +12,7 @@ use super::{App, Identity, Supervisor};
 use crate::{
     count::{self, Registry},
     index,
-    ingest::{self, Appender, Backlog, IngestState, Sources},
+    ingest::{self, Appender, Backlog, Clock, IngestState, Sources},
     log::Partition,
     observe::{self, Readiness, Sampler},
     settle::{Board, Settler},
@@ -65,6 +65,11 @@ pub async fn start(app: &App, identity: &Identity) -> anyhow::Result<Serving> {
     supervisor.start("backlog", STOP_WITHIN, |stop| {
         backlog.clone().watch(app.store.clone(), Arc::clone(&app.log), stop)
     });
+    let clock = Clock::default();
+    supervisor.start("clock", STOP_WITHIN, |stop| {
+        let watching = clock.clone().watch(stop);
+        async move { Ok(watching.await?) }
+    });
     let state = IngestState {
         config: Arc::new(config.ingest.clone()),
         counting: Arc::new(config.counting.clone()),
@@ -72,6 +77,7 @@ pub async fn start(app: &App, identity: &Identity) -> anyhow::Result<Serving> {
         hashes: Hashes::new(&app.keys),
         appender,
         backlog,
+        clock,
         log: Arc::clone(&app.log),
         pool: app.store.clone(),
     };

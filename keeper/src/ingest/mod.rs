@@ -5,6 +5,7 @@
 
 mod appender;
 mod backlog;
+mod clock;
 pub mod findings;
 pub mod metrics;
 pub mod problem;
@@ -25,6 +26,7 @@ use tower_http::{decompression::RequestDecompressionLayer, limit::RequestBodyLim
 pub use self::{
     appender::{AppendError, Appender},
     backlog::Backlog,
+    clock::{Clock, Leap},
     sources::Sources,
 };
 use crate::{
@@ -43,6 +45,7 @@ pub struct IngestState {
     pub hashes: Hashes,
     pub appender: Appender,
     pub backlog: Backlog,
+    pub clock: Clock,
     pub log: Arc<dyn EventLog>,
     pub pool: Pool,
 }

@@ -52,6 +52,7 @@ impl Api {
             hashes: Hashes::new(&keys),
             appender,
             backlog: Backlog::default(),
+            clock: Clock::default(),
             log,
             pool,
         };

@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use metrics::{counter, histogram};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -104,8 +104,8 @@ async fn take(
     let strict = options.is_strict()?;
     let form = form(headers)?;
     let room = room(state, headers)?;
-    let received_at = Utc::now().trunc_subsecs(6);
     let body = read(state, body).await?;
+    let received_at = state.clock.now().map_err(|leap| Problem::unavailable(leap.to_string()))?;
     let request = Request {
         body,
         form,
