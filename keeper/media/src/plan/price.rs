@@ -1,0 +1,181 @@
+//! What work takes and costs. Integers only: the price is money.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Codec, Effort, Timeline, VideoSpec};
+use crate::{analysis::Analysis, library::Source};
+
+/// What work takes on the machines that do it, and what is charged for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PriceList {
+    /// Base units for an hour of processor time. With a token of 6 digits worth a dollar, the
+    /// default is 6 cents.
+    pub cpu_hour: u64,
+    /// Base units for each step: storage and the hands of the operator.
+    pub step: u64,
+    /// Base units for a whole plan with any step, at least.
+    pub minimum: u64,
+    /// Speed of the machines, thousandths of the one the model was measured on.
+    pub speed_permille: u32,
+    pub work: WorkModel,
+}
+
+impl Default for PriceList {
+    fn default() -> Self {
+        Self {
+            cpu_hour: 60_000,
+            step: 1_000,
+            minimum: 5_000,
+            speed_permille: 1_000,
+            work: WorkModel::default(),
+        }
+    }
+}
+
+/// Processor time of the parts of an encoding, measured on one core of a Xeon of 2.5 GHz.
+///
+/// An encoding of `f` frames takes
+/// `f × (shown × decode + shown × scale + out × (base + slope × complexity))`, in pixels and
+/// picoseconds a pixel, with complexity in bits a pixel; plus `start` for each chunk. Pictures need
+/// the less time the more a codec can skip, hence the slope.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkModel {
+    /// Starting an encoder, microseconds a chunk.
+    pub start_us: u64,
+    /// Picoseconds for each pixel of the source.
+    pub decode_ps: u64,
+    /// Further picoseconds for each pixel and bit a pixel of complexity.
+    pub decode_slope_ps: u64,
+    /// Picoseconds for each pixel of the source that is scaled.
+    pub scale_ps: u64,
+    pub h264_fast: Encoder,
+    pub h264_standard: Encoder,
+    pub hevc_fast: Encoder,
+    pub hevc_standard: Encoder,
+    pub av1_fast: Encoder,
+    pub av1_standard: Encoder,
+    /// Microseconds for each second of sound.
+    pub audio_second_us: u64,
+    /// Microseconds for each MiB of the source that is only copied.
+    pub copy_mib_us: u64,
+    /// Part of the frames that are checked, and so decoded once more, permille.
+    pub check_permille: u64,
+}
+
+/// Time of an encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Encoder {
+    /// Picoseconds for each pixel that comes out.
+    pub base_ps: u64,
+    /// Further picoseconds for each pixel and bit a pixel of complexity.
+    pub slope_ps: u64,
+}
+
+impl Default for WorkModel {
+    fn default() -> Self {
+        let encoder = |base_ps, slope_ps| Encoder { base_ps, slope_ps };
+        Self {
+            start_us: 60_000,
+            decode_ps: 2_000,
+            decode_slope_ps: 6_000,
+            scale_ps: 1_500,
+            h264_fast: encoder(8_000, 14_000),
+            h264_standard: encoder(20_000, 40_000),
+            hevc_fast: encoder(20_000, 40_000),
+            hevc_standard: encoder(60_000, 80_000),
+            av1_fast: encoder(20_000, 40_000),
+            av1_standard: encoder(60_000, 80_000),
+            audio_second_us: 15_000,
+            copy_mib_us: 3_000,
+            check_permille: 100,
+        }
+    }
+}
+
+/// Work and its price.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Predicted processor time, microseconds.
+    pub work_us: u64,
+    /// Base units.
+    pub price: u64,
+}
+
+impl Cost {
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            work_us: self.work_us.saturating_add(other.work_us),
+            price: self.price.saturating_add(other.price),
+        }
+    }
+}
+
+impl PriceList {
+    /// Price of a step of `work_us`, rounded up.
+    pub(super) fn cost(&self, work_us: u64) -> Cost {
+        let speed = u128::from(self.speed_permille.max(1));
+        let work_us = u128::from(work_us) * 1_000 / speed;
+        let price = (work_us * u128::from(self.cpu_hour)).div_ceil(3_600_000_000);
+        let narrow = |value: u128| u64::try_from(value).unwrap_or(u64::MAX);
+        Cost { work_us: narrow(work_us), price: narrow(price).saturating_add(self.step) }
+    }
+}
+
+impl WorkModel {
+    pub fn encoder(&self, codec: Codec, effort: Effort) -> Encoder {
+        match (codec, effort) {
+            (Codec::H264, Effort::Fast) => self.h264_fast,
+            (Codec::H264, Effort::Standard) => self.h264_standard,
+            (Codec::Hevc, Effort::Fast) => self.hevc_fast,
+            (Codec::Hevc, Effort::Standard) => self.hevc_standard,
+            (Codec::Av1, Effort::Fast) => self.av1_fast,
+            (Codec::Av1, Effort::Standard) => self.av1_standard,
+        }
+    }
+
+    /// Predicted microseconds for encoding a rendition.
+    pub(crate) fn encode_us(
+        &self,
+        source: &Source,
+        analysis: &Analysis,
+        timeline: &Timeline,
+        spec: &VideoSpec,
+    ) -> u64 {
+        let video = &source.video;
+        let shown = u128::from(video.coded_width) * u128::from(video.coded_height);
+        let out = u128::from(spec.width) * u128::from(spec.height);
+        let scaled = if shown == out { 0 } else { shown * u128::from(self.scale_ps) };
+        let encoder = self.encoder(spec.codec, spec.effort);
+        let linear = |base: u64, slope: u64, milli: u32| {
+            u128::from(base) + u128::from(slope) * u128::from(milli) / 1_000
+        };
+        let frame_ps = |milli: u32| {
+            let decode = shown * linear(self.decode_ps, self.decode_slope_ps, milli) + scaled;
+            let encode = out * linear(encoder.base_ps, encoder.slope_ps, milli);
+            // A check decodes and scales a part of the frames once more.
+            decode + decode * u128::from(self.check_permille) / 1_000 + encode
+        };
+        let scenes = analysis.scenes.iter();
+        let ps: u128 =
+            scenes.map(|scene| u128::from(scene.frames()) * frame_ps(scene.complexity_milli)).sum();
+        // AV1 encoders are started anew for each segment.
+        let starts = match spec.codec {
+            Codec::Av1 => timeline.segments.len(),
+            _ => timeline.chunks.len(),
+        };
+        let start = u128::from(self.start_us) * starts as u128;
+        u64::try_from(ps / 1_000_000 + start).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn copy_us(&self, bytes: u64) -> u64 {
+        self.start_us.saturating_add((bytes >> 20).saturating_mul(self.copy_mib_us))
+    }
+
+    pub(super) fn audio_us(&self, duration_us: u64) -> u64 {
+        let work = u128::from(duration_us) * u128::from(self.audio_second_us) / 1_000_000;
+        self.start_us.saturating_add(u64::try_from(work).unwrap_or(u64::MAX))
+    }
+}
