@@ -81,13 +81,17 @@ pub(super) fn probe(file: &Path, limits: &Limits, cancel: &CancellationToken) ->
     match run.collect(&mut json) {
         Ok(_) => serde_json::from_slice(&json)
             .map_err(|error| MediaError::malformed("what ffprobe printed", error)),
-        Err(MediaError::Tool { log, .. }) => Err(refusal(&log).into()),
+        Err(MediaError::Tool { log, .. }) => Err(refusal(&log, limits).into()),
         Err(error) => Err(error),
     }
 }
 
 /// What ffprobe's complaint means.
-fn refusal(log: &str) -> Refusal {
+fn refusal(log: &str, limits: &Limits) -> Refusal {
+    if let Some((width, height)) = oversize(log) {
+        let (side, pixels) = (limits.side_pixels_max, limits.frame_pixels_max);
+        return Refusal::FrameSize { width, height, side, pixels };
+    }
     // Lines begin with the address of a structure, which says nothing.
     let why = log.split("] ").last().unwrap_or(log).replace("/proc/self/fd/", "input ");
     let damaged = ["moov atom not found", "End of file", "partial file", "Invalid data"];
@@ -102,6 +106,14 @@ fn refusal(log: &str) -> Refusal {
         return Refusal::Damaged { why };
     }
     Refusal::Format { why }
+}
+
+/// The size in ffmpeg's complaint about a frame that is larger than it may be.
+fn oversize(log: &str) -> Option<(u64, u64)> {
+    let (_, size) = log.split_once("Picture size ")?;
+    let (size, _) = size.split_once(" exceeds")?;
+    let (width, height) = size.split_once('x')?;
+    Some((width.parse().ok()?, height.parse().ok()?))
 }
 
 /// Lines `pts,dts,flags` of each packet of stream `index`, in units of its time base.

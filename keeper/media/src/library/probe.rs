@@ -114,7 +114,7 @@ fn check_video(stream: &Stream, limits: &Limits) -> Result<(VideoStream, Stated)
     if width.min(height) < 2 || too_long || width.saturating_mul(height) > pixels {
         return Err(Refusal::FrameSize { width, height, side, pixels });
     }
-    let rate = |text: &str| fraction(text).map(|(num, den)| Rate { num, den });
+    let rate = |text: &str| fraction(text).map(|(num, den)| exact(Rate { num, den }));
     let average = rate(&stream.avg_frame_rate).or_else(|| rate(&stream.r_frame_rate));
     let average = average.ok_or(Refusal::NoDuration)?;
     let nominal = rate(&stream.r_frame_rate).unwrap_or(average);
@@ -199,6 +199,17 @@ fn fraction(text: &str) -> Option<(u32, u32)> {
     (num > 0_u32 && den > 0_u32).then_some((num, den))
 }
 
+/// The standard rate that `stated` means: containers with coarse times state it inexactly.
+fn exact(stated: Rate) -> Rate {
+    let meant = |rate: &&Rate| {
+        let (a, b) = (u64::from(rate.num), u64::from(stated.num));
+        let (a, b) = (a * u64::from(stated.den), b * u64::from(rate.den));
+        // 24 and 24000/1001 differ by a thousandth.
+        a.abs_diff(b).saturating_mul(2_500) <= a
+    };
+    STANDARD_RATES.iter().find(meant).copied().unwrap_or(stated)
+}
+
 /// The slowest standard rate that loses no frame on average.
 fn standard(average: Rate) -> Rate {
     let fits = |rate: &&Rate| {
@@ -238,6 +249,14 @@ mod tests {
         assert_eq!(standard(rate(247, 10)), rate(25, 1));
         assert_eq!(standard(rate(29, 1)), rate(30_000, 1_001));
         assert_eq!(standard(rate(90, 1)), rate(60, 1));
+    }
+
+    #[test]
+    fn inexact_rates_become_what_they_mean() {
+        let rate = |num, den| Rate { num, den };
+        assert_eq!(exact(rate(19_001, 317)), rate(60_000, 1_001));
+        assert_eq!(exact(rate(24, 1)), rate(24, 1));
+        assert_eq!(exact(rate(15, 1)), rate(15, 1));
     }
 
     #[test]
