@@ -8,6 +8,8 @@
 mod bounds;
 mod contain;
 mod run;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use bounds::Bounds;
