@@ -18,6 +18,7 @@ pub mod check;
 pub mod decimal;
 pub mod encode;
 mod error;
+pub mod figures;
 mod hash;
 pub mod library;
 pub mod package;

@@ -6,6 +6,7 @@ mod windows;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use perceptual::{Subject, score};
+pub(crate) use windows::windows;
 
 use crate::{
     library::AudioStream,

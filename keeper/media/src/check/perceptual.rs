@@ -87,12 +87,13 @@ impl Subject<'_> {
         let graph = format!(
             "[0:v]trim=start_frame={first}:end_frame={last},settb=1/25,setpts=N[made];\
              [1:{video}]{grid},trim=start_pts={start}:end_pts={end},{picture},settb=1/25,setpts=N\
-             [original];[made][original]{filter}",
+             [original];[made][original]{filter}[compared]",
             video = self.source.video.index,
             grid = grid::filters(self.source, from_start),
             picture = picture(self.spec),
         );
-        run.args(["-filter_complex_threads", "1", "-filter_complex", &graph, "-f", "null", "-"]);
+        run.args(["-filter_complex_threads", "1", "-filter_complex", &graph]);
+        run.args(["-map", "[compared]", "-f", "null", "-"]);
         let finished = run.collect(&mut Vec::new())?;
         let score = finished.log.iter().rev().find_map(|line| parse(line, metric));
         let score = score.ok_or_else(|| MediaError::malformed("a comparison", "no score"))?;

@@ -10,7 +10,7 @@ const WINDOW_FRAMES: u32 = 24;
 
 /// Frames `start..end` of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Window {
+pub(crate) struct Window {
     pub segment: usize,
     pub start: u32,
     pub end: u32,
@@ -18,7 +18,7 @@ pub(super) struct Window {
 
 /// Stretches spread evenly over the video, each within a segment: the same for all renditions, so
 /// that their scores can be compared.
-pub(super) fn windows(timeline: &Timeline) -> Vec<Window> {
+pub(crate) fn windows(timeline: &Timeline) -> Vec<Window> {
     let sample = u64::from(timeline.frames) * u64::from(SAMPLE_PERMILLE) / 1_000;
     let sample = u32::try_from(sample).unwrap_or(u32::MAX).max(SAMPLE_FRAMES_MIN);
     let count = sample.div_ceil(WINDOW_FRAMES).max(1) as usize;

@@ -33,9 +33,15 @@ pub(crate) fn picture(spec: &VideoSpec) -> String {
     )
 }
 
-/// Arguments of the encoder. Single-threaded: bits depend on the number of threads, and chunks use
-/// all cores anyway.
-pub(super) fn encoder(spec: &VideoSpec) -> Vec<String> {
+/// Arguments of the encoder. Chunks have one thread: bits depend on the number of threads, and
+/// several chunks at a time use all cores anyway.
+pub(super) fn encoder(spec: &VideoSpec, threads: u32) -> Vec<String> {
+    let threads = threads.to_string();
+    let (pools, lp) = (format!("pools={threads}:"), format!("lp={threads}:scd=0"));
+    let pools = if threads == "1" { "pools=none:wpp=0:" } else { &pools };
+    let hevc = format!(
+        "{pools}frame-threads=1:scenecut=0:keyint=-1:min-keyint=1:open-gop=0:info=0:log-level=error"
+    );
     let quality = spec.quality.to_string();
     let (max, buffer) = (format!("{}k", spec.kbps_max), format!("{}k", spec.kbps_max * 2));
     let fast = spec.effort == Effort::Fast;
@@ -54,7 +60,7 @@ pub(super) fn encoder(spec: &VideoSpec) -> Vec<String> {
             "-bufsize",
             &buffer,
             "-threads",
-            "1",
+            &threads,
             "-forced-idr",
             "1",
             "-x264-params",
@@ -75,14 +81,13 @@ pub(super) fn encoder(spec: &VideoSpec) -> Vec<String> {
             "-bufsize",
             &buffer,
             "-threads",
-            "1",
+            &threads,
             "-forced-idr",
             "1",
             "-tag:v",
             "hvc1",
             "-x265-params",
-            "pools=none:frame-threads=1:wpp=0:scenecut=0:keyint=-1:min-keyint=1:open-gop=0:info=0:\
-             log-level=error",
+            &hevc,
         ],
         Codec::Av1 => vec![
             "-c:v",
@@ -94,7 +99,7 @@ pub(super) fn encoder(spec: &VideoSpec) -> Vec<String> {
             "-g",
             "100000",
             "-svtav1-params",
-            "lp=1:scd=0",
+            &lp,
         ],
     };
     arguments.into_iter().map(String::from).collect()

@@ -45,7 +45,8 @@ impl Kitchen<'_> {
         let mut all = Made::default();
         for (start, end) in codec::ranges(self.timeline, spec.codec, chunk) {
             let before = all.frames;
-            let made = self.range(spec, start, end, &mut |frames| on_frame(before + frames))?;
+            let made =
+                self.range(spec, (start, end), 1, &mut |frames| on_frame(before + frames))?;
             all.bytes = boxes::joined(all.bytes, made.bytes)?;
             all.frames += made.frames;
             all.cpu_us += made.cpu_us;
@@ -53,18 +54,19 @@ impl Kitchen<'_> {
         Ok(all)
     }
 
-    fn range(
+    /// Frames from the first of the range to the one before the second.
+    pub fn range(
         &self,
         spec: &VideoSpec,
-        start: u32,
-        end: u32,
+        (start, end): (u32, u32),
+        threads: u32,
         on_frame: &mut dyn FnMut(u64),
     ) -> Result<Made> {
         let rate = self.timeline.rate;
         let doing = format!("encoding {}p frames {start} to {end}", spec.lines);
         let mut run = Run::new(Tool::Ffmpeg, doing, &self.limits.bounds, self.cancel);
         let input = run.input(File::open(self.file).at(self.file)?);
-        run.args(CONTAINED).args(grid::TIMES).args(["-threads", "1"]);
+        run.args(CONTAINED).args(grid::TIMES).args(["-threads", &threads.to_string()]);
         run.args(["-max_pixels", &self.limits.frame_pixels_max.to_string()]);
         let seek = grid::seek(&self.analysis.keyframes, self.source, start);
         let from_start = seek.is_none();
@@ -79,7 +81,7 @@ impl Kitchen<'_> {
         run.args(["-i", &input, "-map", &format!("0:{}", self.source.video.index)]);
         run.args(["-filter_threads", "1", "-vf", &filters, "-fps_mode", "passthrough"]);
         run.args(["-enc_time_base", &format!("{}:{}", rate.den, rate.num)]);
-        run.args(codec::encoder(spec)).args(codec::keyframes(self.timeline, start, end));
+        run.args(codec::encoder(spec, threads)).args(codec::keyframes(self.timeline, start, end));
         run.args(["-video_track_timescale", &codec::timescale(rate).0.to_string()]);
         run.args(codec::ANONYMOUS).args(codec::VIDEO_FRAGMENTS);
         let mut bytes = Vec::new();

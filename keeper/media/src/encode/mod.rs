@@ -37,13 +37,16 @@ use crate::{
     hash::Hash,
     library::{Library, keys},
     package::{AudioRendition, FileEntry, Manifest, VERSION, VideoRendition, playlist},
-    plan::Plan,
+    plan::{AudioStep, Plan, VideoStep},
     progress::{self, OnProgress, Progress},
     score,
 };
 
 /// How long to wait before looking again at what others are making.
 const OTHERS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The parts of each track that is to be made.
+type Parts = BTreeMap<Hash, Vec<Task>>;
 
 /// How a plan is carried out.
 #[derive(Clone)]
@@ -103,8 +106,11 @@ pub async fn run(library: &Library, plan: &Plan, job: &Job) -> Result<Outcome> {
     let shared = Arc::new(open(library, plan, job).await?);
     blocking(|| engine().map(|_| ())).await?;
     let mut open_tasks: Vec<Task> = Vec::new();
-    let mut by_key: BTreeMap<Hash, Vec<Task>> = BTreeMap::new();
-    for step in &plan.video {
+    let mut by_key = Parts::new();
+    // Large ones first: what a crash near the end leaves is then quickly made and checked.
+    let mut steps: Vec<_> = plan.video.iter().collect();
+    steps.sort_by_key(|step| std::cmp::Reverse(step.cost.work_us));
+    for step in steps {
         if publish::finished::<VideoRendition>(&shared, "v", step.key).await?.is_none() {
             let tasks = task::video(&shared, step)?;
             by_key.insert(step.key, tasks.clone());
@@ -119,7 +125,8 @@ pub async fn run(library: &Library, plan: &Plan, job: &Job) -> Result<Outcome> {
         }
     }
     shared.find(&open_tasks);
-    make_all(&shared, open_tasks, job.workers).await?;
+    let by_key = Arc::new(by_key);
+    make_all(&shared, open_tasks, &by_key, job.workers).await?;
     let manifest = finish(&shared, &by_key).await?;
     let bytes = manifest.bytes()?;
     let hash = Hash::of(&bytes);
@@ -167,12 +174,17 @@ async fn open(library: &Library, plan: &Plan, job: &Job) -> Result<Shared> {
 }
 
 /// Makes all of `tasks`, or waits for others to make them.
-async fn make_all(shared: &Arc<Shared>, tasks: Vec<Task>, workers: usize) -> Result<()> {
+async fn make_all(
+    shared: &Arc<Shared>,
+    tasks: Vec<Task>,
+    parts: &Arc<Parts>,
+    workers: usize,
+) -> Result<()> {
     let tasks = Arc::new(tasks);
     let mut running = tokio::task::JoinSet::new();
     let next = Arc::new(AtomicUsize::new(0));
     for _ in 0..workers.max(1) {
-        running.spawn(worker(shared.clone(), tasks.clone(), next.clone()));
+        running.spawn(worker(shared.clone(), tasks.clone(), parts.clone(), next.clone()));
     }
     let mut result = Ok(());
     while let Some(ended) = running.join_next().await {
@@ -186,14 +198,19 @@ async fn make_all(shared: &Arc<Shared>, tasks: Vec<Task>, workers: usize) -> Res
     result
 }
 
-async fn worker(shared: Arc<Shared>, tasks: Arc<Vec<Task>>, next: Arc<AtomicUsize>) -> Result<()> {
+async fn worker(
+    shared: Arc<Shared>,
+    tasks: Arc<Vec<Task>>,
+    parts: Arc<Parts>,
+    next: Arc<AtomicUsize>,
+) -> Result<()> {
     let mut others: Vec<usize> = Vec::new();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
         if number >= tasks.len() {
             break;
         }
-        if !attempt(&shared, &tasks, number).await? {
+        if !attempt(&shared, &tasks, &parts, number).await? {
             others.push(number);
         }
     }
@@ -202,7 +219,7 @@ async fn worker(shared: Arc<Shared>, tasks: Arc<Vec<Task>>, next: Arc<AtomicUsiz
         if shared.cancel.is_cancelled() {
             return Err(MediaError::Cancelled);
         }
-        if !attempt(&shared, &tasks, number).await? {
+        if !attempt(&shared, &tasks, &parts, number).await? {
             others.push(number);
             tokio::time::sleep(OTHERS_INTERVAL).await;
         }
@@ -210,19 +227,34 @@ async fn worker(shared: Arc<Shared>, tasks: Arc<Vec<Task>>, next: Arc<AtomicUsiz
     Ok(())
 }
 
-async fn attempt(shared: &Arc<Shared>, tasks: &Arc<Vec<Task>>, number: usize) -> Result<bool> {
+async fn attempt(
+    shared: &Arc<Shared>,
+    tasks: &[Task],
+    parts: &Parts,
+    number: usize,
+) -> Result<bool> {
     let Some(task) = tasks.get(number).cloned() else { return Ok(true) };
     // Another process may have published it and dropped its parts.
     let kind = if matches!(task.kind, task::Kind::Audio(_)) { "a" } else { "v" };
     if shared.library.exists(&publish::record_key(shared, kind, task.key)).await? {
         return Ok(true);
     }
-    let shared = shared.clone();
-    blocking(move || shared.attempt(&task)).await
+    let (of, part) = (shared.clone(), task.clone());
+    if !blocking(move || of.attempt(&part)).await? {
+        return Ok(false);
+    }
+    // Checked as soon as it is complete, so that a crash later on does not cost its check.
+    if let task::Kind::Chunk { step, .. } | task::Kind::Remux(step) = task.kind
+        && tasks_of(parts, task.key).iter().all(|part| shared.work.has(&part.name))
+        && let Some(_lock) = shared.work.try_lock(&publish_lock(task.key))?
+    {
+        publish_video(shared, &step, parts).await?;
+    }
+    Ok(true)
 }
 
 /// Publishes everything and puts the manifest together.
-async fn finish(shared: &Arc<Shared>, parts: &BTreeMap<Hash, Vec<Task>>) -> Result<Manifest> {
+async fn finish(shared: &Arc<Shared>, parts: &Parts) -> Result<Manifest> {
     let plan = &shared.plan;
     let previous = match plan.previous {
         None => None,
@@ -269,10 +301,19 @@ async fn finish(shared: &Arc<Shared>, parts: &BTreeMap<Hash, Vec<Task>>) -> Resu
 
 async fn published_video(
     shared: &Arc<Shared>,
-    step: &crate::plan::VideoStep,
-    parts: &BTreeMap<Hash, Vec<Task>>,
+    step: &VideoStep,
+    parts: &Parts,
 ) -> Result<VideoRendition> {
     let _lock = lock(shared, step.key).await?;
+    publish_video(shared, step, parts).await
+}
+
+/// The caller holds the lock for publishing it.
+async fn publish_video(
+    shared: &Arc<Shared>,
+    step: &VideoStep,
+    parts: &Parts,
+) -> Result<VideoRendition> {
     let made = match publish::finished(shared, "v", step.key).await? {
         Some(made) => made,
         None => publish::video(shared, step, tasks_of(parts, step.key)).await?,
@@ -283,8 +324,8 @@ async fn published_video(
 
 async fn published_audio(
     shared: &Arc<Shared>,
-    step: &crate::plan::AudioStep,
-    parts: &BTreeMap<Hash, Vec<Task>>,
+    step: &AudioStep,
+    parts: &Parts,
 ) -> Result<AudioRendition> {
     let _lock = lock(shared, step.key).await?;
     let made = match (publish::finished(shared, "a", step.key).await?, tasks_of(parts, step.key)) {
@@ -296,7 +337,7 @@ async fn published_audio(
     Ok(made)
 }
 
-fn tasks_of(parts: &BTreeMap<Hash, Vec<Task>>, key: Hash) -> &[Task] {
+fn tasks_of(parts: &Parts, key: Hash) -> &[Task] {
     parts.get(&key).map(Vec::as_slice).unwrap_or_default()
 }
 
@@ -306,17 +347,56 @@ async fn lock(shared: &Shared, key: Hash) -> Result<work::Lock> {
         if shared.cancel.is_cancelled() {
             return Err(MediaError::Cancelled);
         }
-        if let Some(lock) = shared.work.try_lock(&format!("publish-{key}"))? {
+        if let Some(lock) = shared.work.try_lock(&publish_lock(key))? {
             return Ok(lock);
         }
         tokio::time::sleep(OTHERS_INTERVAL).await;
     }
 }
 
+fn publish_lock(key: Hash) -> String {
+    format!("publish-{key}")
+}
+
 /// Drops the parts of a track that is published, and says so.
-fn clear(shared: &Shared, parts: &BTreeMap<Hash, Vec<Task>>, key: Hash) {
+fn clear(shared: &Shared, parts: &Parts, key: Hash) {
     for task in tasks_of(parts, key) {
         shared.work.drop_part(&task.name);
     }
     (shared.progress)(Progress::Finished { rendition: key });
+}
+
+/// One ffmpeg over the whole of a rendition, with the settings of its chunks: what the chunks are
+/// measured against. `threads` is for decoder and encoder each. Blocks.
+///
+/// # Errors
+/// ffmpeg fails.
+pub fn whole(
+    library: &Library,
+    file: &std::path::Path,
+    of: (&crate::library::Source, &analysis::Analysis),
+    plan: &Plan,
+    spec: &crate::plan::VideoSpec,
+    threads: u32,
+) -> Result<Whole> {
+    let cancel = CancellationToken::new();
+    let kitchen = make::Kitchen {
+        source: of.0,
+        analysis: of.1,
+        timeline: &plan.timeline,
+        file,
+        limits: library.limits(),
+        cancel: &cancel,
+    };
+    let made = kitchen.range(spec, (0, plan.timeline.frames), threads, &mut |_| {})?;
+    let bytes = u64::try_from(made.bytes.len()).unwrap_or(u64::MAX);
+    Ok(Whole { bytes, frames: made.frames, cpu_us: made.cpu_us })
+}
+
+/// What one ffmpeg over the whole took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole {
+    pub bytes: u64,
+    pub frames: u64,
+    pub cpu_us: u64,
 }

@@ -37,7 +37,7 @@ pub(super) struct Task {
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
     Chunk { step: VideoStep, chunk: usize },
-    Remux,
+    Remux(VideoStep),
     Audio(AudioStep),
 }
 
@@ -102,7 +102,7 @@ impl Shared {
                 let mut report = |frames| self.report(task.key, *chunk, frames);
                 kitchen.chunk(&step.spec, *chunk, &mut report)
             }
-            Kind::Remux => kitchen.remux(),
+            Kind::Remux(_) => kitchen.remux(),
             Kind::Audio(step) => kitchen.audio(&step.spec, step.method),
         }
     }
@@ -136,7 +136,7 @@ pub(super) fn video(shared: &Shared, step: &VideoStep) -> Result<Vec<Task>> {
         Ok(Task { key: step.key, name: super::work::name(engine, step.key, part)?, kind })
     };
     match step.method {
-        Method::Remux => Ok(vec![task(0, Kind::Remux)?]),
+        Method::Remux => Ok(vec![task(0, Kind::Remux(*step))?]),
         Method::Encode => (0..shared.plan.timeline.chunks.len())
             .map(|chunk| task(chunk, Kind::Chunk { step: *step, chunk }))
             .collect(),

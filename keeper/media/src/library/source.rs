@@ -23,6 +23,19 @@ pub struct Source {
     pub index: PacketIndex,
 }
 
+impl Source {
+    /// Bits of an average frame; those of the whole file where the stream states none.
+    pub fn bits_of_frame(&self) -> u64 {
+        let rate = &self.video.rate;
+        let bits = match self.video.bit_rate {
+            0 => u128::from(self.bytes) * 8_000_000 / u128::from(self.duration_us.max(1)),
+            bits => u128::from(bits),
+        };
+        let bits = bits * u128::from(rate.den) / u128::from(rate.num);
+        u64::try_from(bits).unwrap_or(u64::MAX)
+    }
+}
+
 /// The video stream that is used: the first that is no picture of a cover.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VideoStream {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Codec, Effort, Timeline, VideoSpec};
-use crate::{analysis::Analysis, library::Source};
+use crate::{analysis::Analysis, check::windows, library::Source};
 
 /// What work takes on the machines that do it, and what is charged for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,21 +33,27 @@ impl Default for PriceList {
     }
 }
 
-/// Processor time of the parts of an encoding, measured on one core of a Xeon of 2.5 GHz.
+/// Processor time of the parts of an encoding, measured with `examples/calibrate.rs`.
 ///
-/// An encoding of `f` frames takes
-/// `f × (shown × decode + shown × scale + out × (base + slope × complexity))`, in pixels and
-/// picoseconds a pixel, with complexity in bits a pixel; plus `start` for each chunk. Pictures need
-/// the less time the more a codec can skip, hence the slope.
+/// An encoding takes, for each frame, in pixels, bits and picoseconds,
+///
+/// ```text
+/// see    = shown × decode + bits × decode_bit + shown × scale, where it is scaled
+/// encode = out × (base + slope × complexity)
+/// work   = frames × (see × (1 + checked) + encode) + start × (chunks + windows)
+/// ```
+///
+/// with `bits` those of a frame of the source and complexity in bits a pixel: the more a codec can
+/// skip, the less time it takes. A check sees a part of the frames once more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WorkModel {
-    /// Starting an encoder, microseconds a chunk.
+    /// Starting ffmpeg, microseconds.
     pub start_us: u64,
     /// Picoseconds for each pixel of the source.
     pub decode_ps: u64,
-    /// Further picoseconds for each pixel and bit a pixel of complexity.
-    pub decode_slope_ps: u64,
+    /// Further picoseconds for each bit of the source.
+    pub decode_bit_ps: u64,
     /// Picoseconds for each pixel of the source that is scaled.
     pub scale_ps: u64,
     pub h264_fast: Encoder,
@@ -80,7 +86,7 @@ impl Default for WorkModel {
         Self {
             start_us: 60_000,
             decode_ps: 2_000,
-            decode_slope_ps: 6_000,
+            decode_bit_ps: 16_000,
             scale_ps: 1_500,
             h264_fast: encoder(8_000, 14_000),
             h264_standard: encoder(20_000, 40_000),
@@ -149,24 +155,25 @@ impl WorkModel {
         let out = u128::from(spec.width) * u128::from(spec.height);
         let scaled = if shown == out { 0 } else { shown * u128::from(self.scale_ps) };
         let encoder = self.encoder(spec.codec, spec.effort);
-        let linear = |base: u64, slope: u64, milli: u32| {
-            u128::from(base) + u128::from(slope) * u128::from(milli) / 1_000
+        let bits = u128::from(source.bits_of_frame());
+        let see =
+            shown * u128::from(self.decode_ps) + bits * u128::from(self.decode_bit_ps) + scaled;
+        let see = see + see * u128::from(self.check_permille) / 1_000;
+        let encode = |milli: u32| {
+            let slope = u128::from(encoder.slope_ps) * u128::from(milli) / 1_000;
+            out * (u128::from(encoder.base_ps) + slope)
         };
-        let frame_ps = |milli: u32| {
-            let decode = shown * linear(self.decode_ps, self.decode_slope_ps, milli) + scaled;
-            let encode = out * linear(encoder.base_ps, encoder.slope_ps, milli);
-            // A check decodes and scales a part of the frames once more.
-            decode + decode * u128::from(self.check_permille) / 1_000 + encode
-        };
-        let scenes = analysis.scenes.iter();
-        let ps: u128 =
-            scenes.map(|scene| u128::from(scene.frames()) * frame_ps(scene.complexity_milli)).sum();
+        let ps: u128 = analysis
+            .scenes
+            .iter()
+            .map(|scene| u128::from(scene.frames()) * (see + encode(scene.complexity_milli)))
+            .sum();
         // AV1 encoders are started anew for each segment.
-        let starts = match spec.codec {
+        let encoders = match spec.codec {
             Codec::Av1 => timeline.segments.len(),
             _ => timeline.chunks.len(),
         };
-        let start = u128::from(self.start_us) * starts as u128;
+        let start = u128::from(self.start_us) * (encoders + windows(timeline).len()) as u128;
         u64::try_from(ps / 1_000_000 + start).unwrap_or(u64::MAX)
     }
 
