@@ -1,5 +1,7 @@
 //! Killed, cancelled, starved or shared: the bytes are the same in the end.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::{

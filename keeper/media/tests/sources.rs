@@ -1,5 +1,7 @@
 //! Sources of all kinds: odd ones are taken, broken and dangerous ones refused.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{World, bunny, limits, plan, target};

@@ -1,5 +1,7 @@
 //! A video from its first rendition to more of the ladder.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 use crate::plan::Timeline;
 
 /// Part of all frames that is looked at, permille, and the least number of them.
-const SAMPLE_PERMILLE: u32 = 100;
+const SAMPLE_PERMILLE: u32 = 50;
 const SAMPLE_FRAMES_MIN: u32 = 24;
 /// Frames that are looked at in one go.
 const WINDOW_FRAMES: u32 = 24;
@@ -53,7 +53,7 @@ mod tests {
             on_keyframes: false,
         };
         let windows = windows(&timeline);
-        assert_eq!(windows.len(), 13);
+        assert_eq!(windows.len(), 7);
         assert!(windows.iter().all(|window| window.end - window.start == 24));
         assert!(windows.iter().all(|window| window.end <= timeline.segment(window.segment).1));
         assert!(windows.is_sorted_by_key(|window| window.start));

@@ -146,10 +146,12 @@ impl Planner<'_> {
 
     fn video_cost(&self, plan: &Plan, spec: &VideoSpec, method: Method) -> Cost {
         let work = &self.prices.work;
-        self.prices.cost(match method {
+        let make = match method {
             Method::Encode => work.encode_us(self.source, self.analysis, &plan.timeline, spec),
             Method::Remux => work.copy_us(self.source.bytes),
-        })
+        };
+        let check = work.check_us(self.source, &plan.timeline, spec);
+        self.prices.cost(make.saturating_add(check))
     }
 
     fn text(&self, plan: &mut Plan) -> Result<()> {

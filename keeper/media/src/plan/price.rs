@@ -40,7 +40,8 @@ impl Default for PriceList {
 /// ```text
 /// see    = shown × decode + bits × decode_bit + shown × scale, where it is scaled
 /// encode = out × (base + slope × complexity)
-/// work   = frames × (see × (1 + checked) + encode) + start × (chunks + windows)
+/// check  = windows × start + seen again × see + compared × out × compare
+/// work   = chunks × (start + start of the encoder) + frames × (see + encode) + check
 /// ```
 ///
 /// with `bits` those of a frame of the source and complexity in bits a pixel: the more a codec can
@@ -66,14 +67,16 @@ pub struct WorkModel {
     pub audio_second_us: u64,
     /// Microseconds for each MiB of the source that is only copied.
     pub copy_mib_us: u64,
-    /// Part of the frames that are checked, and so decoded once more, permille.
-    pub check_permille: u64,
+    /// Picoseconds for each pixel that is compared with the source.
+    pub compare_ps: u64,
 }
 
 /// Time of an encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Encoder {
+    /// Starting it, microseconds.
+    pub start_us: u64,
     /// Picoseconds for each pixel that comes out.
     pub base_ps: u64,
     /// Further picoseconds for each pixel and bit a pixel of complexity.
@@ -82,21 +85,21 @@ pub struct Encoder {
 
 impl Default for WorkModel {
     fn default() -> Self {
-        let encoder = |base_ps, slope_ps| Encoder { base_ps, slope_ps };
+        let encoder = |start_us, base_ps, slope_ps| Encoder { start_us, base_ps, slope_ps };
         Self {
             start_us: 60_000,
             decode_ps: 2_000,
             decode_bit_ps: 16_000,
             scale_ps: 1_500,
-            h264_fast: encoder(8_000, 14_000),
-            h264_standard: encoder(20_000, 40_000),
-            hevc_fast: encoder(20_000, 40_000),
-            hevc_standard: encoder(60_000, 80_000),
-            av1_fast: encoder(20_000, 40_000),
-            av1_standard: encoder(60_000, 80_000),
+            h264_fast: encoder(20_000, 8_000, 14_000),
+            h264_standard: encoder(20_000, 20_000, 40_000),
+            hevc_fast: encoder(20_000, 20_000, 40_000),
+            hevc_standard: encoder(20_000, 60_000, 80_000),
+            av1_fast: encoder(20_000, 20_000, 40_000),
+            av1_standard: encoder(20_000, 60_000, 80_000),
             audio_second_us: 15_000,
             copy_mib_us: 3_000,
-            check_permille: 100,
+            compare_ps: 20_000,
         }
     }
 }
@@ -142,23 +145,27 @@ impl WorkModel {
         }
     }
 
-    /// Predicted microseconds for encoding a rendition.
-    pub(crate) fn encode_us(
+    /// Picoseconds for getting a frame of the source in the size of `spec`.
+    fn see_ps(&self, source: &Source, spec: &VideoSpec) -> u128 {
+        let video = &source.video;
+        let shown = u128::from(video.coded_width) * u128::from(video.coded_height);
+        let is_scaled = (video.width, video.height) != (spec.width, spec.height);
+        let scale = if is_scaled { self.scale_ps } else { 0 };
+        shown * u128::from(self.decode_ps + scale)
+            + u128::from(source.bits_of_frame()) * u128::from(self.decode_bit_ps)
+    }
+
+    /// Predicted microseconds for encoding a rendition, without its check.
+    pub fn encode_us(
         &self,
         source: &Source,
         analysis: &Analysis,
         timeline: &Timeline,
         spec: &VideoSpec,
     ) -> u64 {
-        let video = &source.video;
-        let shown = u128::from(video.coded_width) * u128::from(video.coded_height);
         let out = u128::from(spec.width) * u128::from(spec.height);
-        let scaled = if shown == out { 0 } else { shown * u128::from(self.scale_ps) };
         let encoder = self.encoder(spec.codec, spec.effort);
-        let bits = u128::from(source.bits_of_frame());
-        let see =
-            shown * u128::from(self.decode_ps) + bits * u128::from(self.decode_bit_ps) + scaled;
-        let see = see + see * u128::from(self.check_permille) / 1_000;
+        let see = self.see_ps(source, spec);
         let encode = |milli: u32| {
             let slope = u128::from(encoder.slope_ps) * u128::from(milli) / 1_000;
             out * (u128::from(encoder.base_ps) + slope)
@@ -169,11 +176,29 @@ impl WorkModel {
             .map(|scene| u128::from(scene.frames()) * (see + encode(scene.complexity_milli)))
             .sum();
         // AV1 encoders are started anew for each segment.
-        let encoders = match spec.codec {
+        let starts = match spec.codec {
             Codec::Av1 => timeline.segments.len(),
             _ => timeline.chunks.len(),
         };
-        let start = u128::from(self.start_us) * (encoders + windows(timeline).len()) as u128;
+        let start = u128::from(self.start_us + encoder.start_us) * starts as u128;
+        u64::try_from(ps / 1_000_000 + start).unwrap_or(u64::MAX)
+    }
+
+    /// Predicted microseconds for comparing a rendition with its source.
+    pub fn check_us(&self, source: &Source, timeline: &Timeline, spec: &VideoSpec) -> u64 {
+        let out = u128::from(spec.width) * u128::from(spec.height);
+        let see = self.see_ps(source, spec);
+        let windows = windows(timeline);
+        let ps: u128 = windows
+            .iter()
+            .map(|window| {
+                let (first, _) = timeline.segment(window.segment);
+                let (seen, compared) = (window.end - first, window.end - window.start);
+                let compare = u128::from(compared) * out * u128::from(self.compare_ps);
+                u128::from(seen) * see + compare
+            })
+            .sum();
+        let start = u128::from(self.start_us) * windows.len() as u128;
         u64::try_from(ps / 1_000_000 + start).unwrap_or(u64::MAX)
     }
 

@@ -23,7 +23,7 @@ pub struct Segmenting {
 
 impl Default for Segmenting {
     fn default() -> Self {
-        Self { segment_ms_min: 2_000, segment_ms: 4_000, segment_ms_max: 8_000, chunk_ms: 12_000 }
+        Self { segment_ms_min: 2_000, segment_ms: 4_000, segment_ms_max: 8_000, chunk_ms: 6_000 }
     }
 }
 
