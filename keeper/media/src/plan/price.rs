@@ -33,19 +33,21 @@ impl Default for PriceList {
     }
 }
 
-/// Processor time of the parts of an encoding, measured with `examples/calibrate.rs`.
+/// Processor time of the parts of an encoding, fitted to what `examples/calibrate.rs` measured on
+/// one thread of an AMD EPYC.
 ///
 /// An encoding takes, for each frame, in pixels, bits and picoseconds,
 ///
 /// ```text
 /// see    = shown × decode + bits × decode_bit + shown × scale, where it is scaled
-/// encode = out × (base + slope × complexity)
-/// check  = windows × start + seen again × see + compared × out × compare
+/// encode = out × (base + slope × √complexity)
+/// check  = windows × start + seen × (see + out × compare slope × √complexity) + compared × out × compare
 /// work   = chunks × (start + start of the encoder) + frames × (see + encode) + check
 /// ```
 ///
 /// with `bits` those of a frame of the source and complexity in bits a pixel: the more a codec can
-/// skip, the less time it takes. A check sees a part of the frames once more.
+/// skip, the less time it takes, though with twice the bits it does not take twice the time. The
+/// root fits best among powers. A check sees a part of the frames once more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WorkModel {
@@ -69,6 +71,9 @@ pub struct WorkModel {
     pub copy_mib_us: u64,
     /// Picoseconds for each pixel that is compared with the source.
     pub compare_ps: u64,
+    /// Further picoseconds for each pixel of a rendition that is decoded for it, by the root of the
+    /// complexity.
+    pub compare_slope_ps: u64,
 }
 
 /// Time of an encoder.
@@ -79,27 +84,43 @@ pub struct Encoder {
     pub start_us: u64,
     /// Picoseconds for each pixel that comes out.
     pub base_ps: u64,
-    /// Further picoseconds for each pixel and bit a pixel of complexity.
+    /// Further picoseconds for each pixel, by the root of the complexity.
     pub slope_ps: u64,
+    /// What a pixel of 720p and above takes, percent of one below.
+    pub large_percent: u64,
+}
+
+/// Lines from which on a rendition is large to an encoder.
+const LARGE_LINES: u16 = 720;
+
+/// The root of a complexity in thousandths of a bit a pixel, in thousandths.
+fn root_milli(complexity_milli: u32) -> u128 {
+    (u128::from(complexity_milli) * 1_000).isqrt()
 }
 
 impl Default for WorkModel {
     fn default() -> Self {
-        let encoder = |start_us, base_ps, slope_ps| Encoder { start_us, base_ps, slope_ps };
+        let encoder = |start_us, base_ps, slope_ps, large_percent| Encoder {
+            start_us,
+            base_ps,
+            slope_ps,
+            large_percent,
+        };
         Self {
-            start_us: 60_000,
-            decode_ps: 2_000,
-            decode_bit_ps: 16_000,
-            scale_ps: 1_500,
-            h264_fast: encoder(20_000, 8_000, 14_000),
-            h264_standard: encoder(20_000, 20_000, 40_000),
-            hevc_fast: encoder(20_000, 20_000, 40_000),
-            hevc_standard: encoder(20_000, 60_000, 80_000),
-            av1_fast: encoder(20_000, 20_000, 40_000),
-            av1_standard: encoder(20_000, 60_000, 80_000),
-            audio_second_us: 15_000,
+            start_us: 5_000,
+            decode_ps: 280,
+            decode_bit_ps: 10_500,
+            scale_ps: 850,
+            h264_fast: encoder(17_000, 4_260, 21_900, 100),
+            h264_standard: encoder(20_000, 15_000, 60_000, 100),
+            hevc_fast: encoder(78_000, 8_280, 22_900, 100),
+            hevc_standard: encoder(80_000, 30_000, 80_000, 100),
+            av1_fast: encoder(126_000, 10_300, 29_300, 60),
+            av1_standard: encoder(130_000, 30_000, 80_000, 60),
+            audio_second_us: 18_000,
             copy_mib_us: 3_000,
-            compare_ps: 20_000,
+            compare_ps: 4_000,
+            compare_slope_ps: 4_600,
         }
     }
 }
@@ -165,10 +186,12 @@ impl WorkModel {
     ) -> u64 {
         let out = u128::from(spec.width) * u128::from(spec.height);
         let encoder = self.encoder(spec.codec, spec.effort);
+        let large = spec.lines >= LARGE_LINES;
+        let percent = u128::from(if large { encoder.large_percent } else { 100 });
         let see = self.see_ps(source, spec);
         let encode = |milli: u32| {
-            let slope = u128::from(encoder.slope_ps) * u128::from(milli) / 1_000;
-            out * (u128::from(encoder.base_ps) + slope)
+            let slope = u128::from(encoder.slope_ps) * root_milli(milli) / 1_000;
+            out * (u128::from(encoder.base_ps) + slope) * percent / 100
         };
         let ps: u128 = analysis
             .scenes
@@ -185,7 +208,13 @@ impl WorkModel {
     }
 
     /// Predicted microseconds for comparing a rendition with its source.
-    pub fn check_us(&self, source: &Source, timeline: &Timeline, spec: &VideoSpec) -> u64 {
+    pub fn check_us(
+        &self,
+        source: &Source,
+        analysis: &Analysis,
+        timeline: &Timeline,
+        spec: &VideoSpec,
+    ) -> u64 {
         let out = u128::from(spec.width) * u128::from(spec.height);
         let see = self.see_ps(source, spec);
         let windows = windows(timeline);
@@ -195,7 +224,11 @@ impl WorkModel {
                 let (first, _) = timeline.segment(window.segment);
                 let (seen, compared) = (window.end - first, window.end - window.start);
                 let compare = u128::from(compared) * out * u128::from(self.compare_ps);
-                u128::from(seen) * see + compare
+                let scenes = &analysis.scenes;
+                let scene = scenes.iter().rfind(|scene| scene.start <= window.start);
+                let root = root_milli(scene.map_or(0, |scene| scene.complexity_milli));
+                let decode = out * u128::from(self.compare_slope_ps) * root / 1_000;
+                u128::from(seen) * (see + decode) + compare
             })
             .sum();
         let start = u128::from(self.start_us) * windows.len() as u128;
