@@ -69,6 +69,16 @@ async fn high_rate_in_matroska() {
 }
 
 #[tokio::test]
+async fn sound_that_begins_late_and_ends_early() {
+    let arguments = format!(
+        "-f lavfi -i testsrc2=s=426x240:r=25:d=3 -itsoffset 0.7 -f lavfi -i sine=d=1 -map 0 -map 1 \
+         {QUICK}"
+    );
+    let expected = Expected { rate: (25, 1), frames: 75..=75, size: (426, 240), sounds: 1 };
+    assert_made(&arguments, "late.mkv", Codec::H264, expected).await;
+}
+
+#[tokio::test]
 async fn turned_by_metadata() {
     let world = World::new();
     let flat = format!("-f lavfi -i testsrc2=s=640x360:r=25:d=1 {QUICK}");

@@ -88,7 +88,7 @@ fn make(
     let layout = pass::Layout::new(source, estimate);
     let mut on_frame = |done| progress(Progress::Analysed { frames: done, of: estimate.into() });
     let passed = pass::decode(source, file, (&layout, &stills), limits, cancel, &mut on_frame)?;
-    let measured = parse::measured(&passed.frames, &passed.sizes, |frame| rate.at_us(frame));
+    let measured = passed.frames.finish(&passed.sizes, |frame| rate.at_us(frame));
     let frames = u32::try_from(measured.frames.len()).unwrap_or(u32::MAX);
     if frames == 0 {
         return Err(Refusal::Damaged { why: "no frame can be decoded".into() }.into());

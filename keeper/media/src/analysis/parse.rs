@@ -1,5 +1,7 @@
 //! From what the filters print to numbers.
 
+use std::io::{self, Write};
+
 use super::{Loudness, Scene, Span};
 use crate::decimal::scaled;
 
@@ -25,19 +27,49 @@ pub(super) struct Measured {
     pub pixels: u32,
 }
 
-/// Reads the output of the `metadata` filter and of `framecrc`.
-pub(super) fn measured(metadata: &[u8], sizes: &[u8], end_us: impl Fn(u32) -> u64) -> Measured {
-    let mut measured = Measured::default();
-    let (mut black, mut frozen) = (None, None);
-    let us = |text: &str| scaled(text, 6).and_then(|us| u64::try_from(us).ok());
-    let milli = |text: &str| scaled(text, 3).and_then(|milli| u32::try_from(milli).ok());
-    for line in String::from_utf8_lossy(metadata).lines() {
+/// Reads what the `metadata` filter prints while it does: it would be large as a whole.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    measured: Measured,
+    /// The beginning of a line whose end is not there yet.
+    rest: Vec<u8>,
+    black: Option<u64>,
+    frozen: Option<u64>,
+}
+
+/// Bytes of a line.
+const LINE_BYTES_MAX: usize = 4_096;
+
+impl Write for Reader {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.rest.extend_from_slice(part);
+            if part.ends_with(b"\n") {
+                let line = std::mem::take(&mut self.rest);
+                self.line(String::from_utf8_lossy(&line).trim_end());
+            } else if self.rest.len() > LINE_BYTES_MAX {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Reader {
+    fn line(&mut self, line: &str) {
+        let us = |text: &str| scaled(text, 6).and_then(|us| u64::try_from(us).ok());
+        let milli = |text: &str| scaled(text, 3).and_then(|milli| u32::try_from(milli).ok());
+        let measured = &mut self.measured;
         if line.starts_with("frame:") {
             measured.frames.push(Frame::default());
-            continue;
+            return;
         }
-        let Some((name, value)) = line.split_once('=') else { continue };
-        let Some(frame) = measured.frames.last_mut() else { continue };
+        let Some((name, value)) = line.split_once('=') else { return };
+        let Some(frame) = measured.frames.last_mut() else { return };
         match name {
             "lavfi.scd.score" => {
                 let score = scaled(value, 2).unwrap_or(0).clamp(0, 10_000);
@@ -47,21 +79,26 @@ pub(super) fn measured(metadata: &[u8], sizes: &[u8], end_us: impl Fn(u32) -> u6
             "lavfi.scd.time" => frame.cut = true,
             "lavfi.siti.si" => frame.spatial_milli = milli(value).unwrap_or(0),
             "lavfi.siti.ti" => frame.temporal_milli = milli(value).unwrap_or(0),
-            "lavfi.black_start" => black = us(value),
-            "lavfi.black_end" => close(&mut black, us(value), &mut measured.black),
-            "lavfi.freezedetect.freeze_start" => frozen = us(value),
+            "lavfi.black_start" => self.black = us(value),
+            "lavfi.black_end" => close(&mut self.black, us(value), &mut measured.black),
+            "lavfi.freezedetect.freeze_start" => self.frozen = us(value),
             "lavfi.freezedetect.freeze_end" => {
-                close(&mut frozen, us(value), &mut measured.frozen);
+                close(&mut self.frozen, us(value), &mut measured.frozen);
             }
             _ => {}
         }
     }
-    read_sizes(sizes, &mut measured);
-    // Spans that last to the end are never closed.
-    let end = Some(end_us(u32::try_from(measured.frames.len()).unwrap_or(u32::MAX)));
-    close(&mut black, end, &mut measured.black);
-    close(&mut frozen, end, &mut measured.frozen);
-    measured
+
+    /// All that was measured, with the output of `framecrc`. `end_us` says where a frame begins.
+    pub fn finish(mut self, sizes: &[u8], end_us: impl Fn(u32) -> u64) -> Measured {
+        let mut measured = self.measured;
+        read_sizes(sizes, &mut measured);
+        // Spans that last to the end are never closed.
+        let end = Some(end_us(u32::try_from(measured.frames.len()).unwrap_or(u32::MAX)));
+        close(&mut self.black, end, &mut measured.black);
+        close(&mut self.frozen, end, &mut measured.frozen);
+        measured
+    }
 }
 
 fn close(open: &mut Option<u64>, end: Option<u64>, spans: &mut Vec<Span>) {
@@ -170,7 +207,11 @@ mod tests {
             lavfi.black_end=0.5\nlavfi.scd.score=55.5\nlavfi.scd.time=0.5\n\
             lavfi.freezedetect.freeze_start=0.7\n";
         let sizes = b"#dimensions 0: 320x180\n0, 0, 0, 1, 7200, 0xab\n0, 1, 1, 1, 10, 0xcd\n";
-        let measured = measured(text, sizes, |frames| u64::from(frames) * 1_000_000);
+        let mut reader = Reader::default();
+        for byte in text.chunks(3) {
+            reader.write_all(byte).unwrap();
+        }
+        let measured = reader.finish(sizes, |frames| u64::from(frames) * 1_000_000);
         assert_eq!(measured.black, [Span { start_us: 0, end_us: 500_000 }]);
         assert_eq!(measured.frozen, [Span { start_us: 700_000, end_us: 2_000_000 }]);
         let scenes = scenes(&measured, 1);

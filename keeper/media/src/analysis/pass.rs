@@ -4,7 +4,7 @@ use std::{fs::File, path::Path};
 
 use tokio_util::sync::CancellationToken;
 
-use super::grid;
+use super::{grid, parse::Reader};
 use crate::{
     error::{IoContext, Result},
     library::{CONTAINED, Limits, Source},
@@ -57,8 +57,8 @@ impl Layout {
 /// What comes out of the pass.
 #[derive(Default)]
 pub(super) struct Passed {
-    /// Measurements of each frame, as the `metadata` filter prints them.
-    pub frames: Vec<u8>,
+    /// Measurements of each frame.
+    pub frames: Reader,
     /// Sizes of the frames of the small encoding, as `framecrc` prints them.
     pub sizes: Vec<u8>,
     /// The sprite, a JPEG.

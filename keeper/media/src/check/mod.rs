@@ -98,7 +98,7 @@ pub(crate) fn audio(what: &str, track: &Track, stream: &AudioStream) -> Result<(
         let (segment, expected_us) = (0, 0);
         return Err(CheckFailure::Sync { what: what(), segment, found_us: start_us, expected_us });
     }
-    let (found_us, expected_us) = (track.duration_us(), stream.duration_us);
+    let (found_us, expected_us) = (track.duration_us(), stream.duration_us());
     if found_us.abs_diff(expected_us) > SOUND_LENGTH_US_MAX {
         return Err(CheckFailure::Duration { what: what(), found_us, expected_us });
     }

@@ -116,10 +116,9 @@ fn oversize(log: &str) -> Option<(u64, u64)> {
     Some((width.parse().ok()?, height.parse().ok()?))
 }
 
-/// Lines `pts,dts,flags` of each packet of stream `index`, in units of its time base.
+/// Lines `stream,pts,dts,flags` of each packet of all streams, in units of their time bases.
 pub(super) fn packets(
     file: &Path,
-    index: u32,
     packets_max: u64,
     limits: &Limits,
     cancel: &CancellationToken,
@@ -130,14 +129,13 @@ pub(super) fn packets(
     let input = run.input(File::open(file).at(file)?);
     run.args(CONTAINED);
     run.args(["-max_pixels", &limits.frame_pixels_max.to_string()]);
-    run.args(["-select_streams", &index.to_string()]);
-    run.args(["-show_entries", "packet=pts,dts,flags", "-of", "csv=p=0", &input]);
+    run.args(["-show_entries", "packet=stream_index,pts,dts,flags", "-of", "csv=p=0", &input]);
     let mut lines = Vec::new();
     match run.collect(&mut lines) {
         Ok(_) => Ok(lines),
         Err(MediaError::Tool { log, .. }) => Err(Refusal::Damaged { why: log }.into()),
         Err(MediaError::OutputLimit { .. }) => {
-            Err(Refusal::Damaged { why: "more frames than its length has room for".into() }.into())
+            Err(Refusal::Damaged { why: "more packets than its length has room for".into() }.into())
         }
         Err(error) => Err(error),
     }

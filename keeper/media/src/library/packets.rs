@@ -1,17 +1,18 @@
 //! The index of packets: keyframes and regularity, without decoding.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use tokio_util::sync::CancellationToken;
 
 use super::{Keyframe, Limits, PacketIndex, Rate, Refusal, ffprobe};
 use crate::error::Result;
 
-/// What is known about the stream already.
+/// What is known about the file already.
 pub(super) struct Facts {
-    pub stream: u32,
-    /// Seconds of a unit of its timestamps, as a fraction.
-    pub time_base: (u32, u32),
+    /// The video stream.
+    pub video: u32,
+    /// Seconds of a unit of the timestamps of each stream, as a fraction.
+    pub time_bases: BTreeMap<u32, (u32, u32)>,
     /// Where the file starts, microseconds.
     pub start_us: i64,
     pub rate: Rate,
@@ -22,9 +23,12 @@ pub(super) struct Indexed {
     pub index: PacketIndex,
     /// When the last frame is shown, microseconds.
     pub last_us: i64,
+    /// The first and last time of each other stream, microseconds.
+    pub others: BTreeMap<u32, (i64, i64)>,
 }
 
 struct Packet {
+    stream: u32,
     at_us: i64,
     keyframe: bool,
 }
@@ -36,30 +40,39 @@ pub(super) fn index(
     limits: &Limits,
     cancel: &CancellationToken,
 ) -> Result<Indexed> {
-    let lines = ffprobe::packets(file, facts.stream, facts.packets_max, limits, cancel)?;
-    let packets = parse(&lines, facts);
-    if packets.is_empty() {
+    let lines = ffprobe::packets(file, facts.packets_max, limits, cancel)?;
+    let (video, others): (Vec<_>, Vec<_>) =
+        parse(&lines, facts).partition(|packet| packet.stream == facts.video);
+    if video.is_empty() {
         return Err(Refusal::Damaged { why: "no frame can be read".into() }.into());
     }
-    Ok(summarize(&packets, facts.rate))
+    let mut indexed = summarize(&video, facts.rate);
+    for Packet { stream, at_us, .. } in others {
+        let (first, last) = indexed.others.entry(stream).or_insert((at_us, at_us));
+        (*first, *last) = ((*first).min(at_us), (*last).max(at_us));
+    }
+    Ok(indexed)
 }
 
-fn parse(lines: &[u8], facts: &Facts) -> Vec<Packet> {
-    let (num, den) = facts.time_base;
-    let to_us = |units: i64| {
+fn parse(lines: &[u8], facts: &Facts) -> impl Iterator<Item = Packet> {
+    let to_us = |stream: u32, units: i64| {
+        let (num, den) = facts.time_bases.get(&stream).copied().unwrap_or((1, 1_000_000));
         let us = i128::from(units) * i128::from(num) * 1_000_000 / i128::from(den);
         i64::try_from(us).unwrap_or(i64::MAX).saturating_sub(facts.start_us)
     };
     let parse = |line: &str| {
         let mut fields = line.trim().split(',');
-        let (pts, dts, flags) = (fields.next()?, fields.next()?, fields.next()?);
+        let (stream, pts) = (fields.next()?.parse().ok()?, fields.next()?);
+        let (dts, flags) = (fields.next()?, fields.next()?);
         // Some containers state only the time of decoding.
         let units = pts.parse().or_else(|_| dts.parse()).ok()?;
         // `D` marks frames that are decoded but not shown.
         let shown = !flags.contains('D');
-        shown.then(|| Packet { at_us: to_us(units), keyframe: flags.starts_with('K') })
+        let (at_us, keyframe) = (to_us(stream, units), flags.starts_with('K'));
+        shown.then_some(Packet { stream, at_us, keyframe })
     };
-    String::from_utf8_lossy(lines).lines().filter_map(parse).collect()
+    let packets: Vec<Packet> = String::from_utf8_lossy(lines).lines().filter_map(parse).collect();
+    packets.into_iter()
 }
 
 fn summarize(packets: &[Packet], rate: Rate) -> Indexed {
@@ -90,6 +103,7 @@ fn summarize(packets: &[Packet], rate: Rate) -> Indexed {
             keyframes,
         },
         last_us: times.last().copied().unwrap_or(0),
+        others: BTreeMap::new(),
     }
 }
 
@@ -100,15 +114,15 @@ mod tests {
     #[test]
     fn keyframes_with_leading_frames_are_open() {
         let facts = Facts {
-            stream: 0,
-            time_base: (1, 25),
+            video: 0,
+            time_bases: BTreeMap::from([(0, (1, 25))]),
             start_us: 0,
             rate: Rate { num: 25, den: 1 },
             packets_max: 10,
         };
         // Decoding order: I0 P2 B1 I4(open) B3 P5.
-        let lines = b"0,-1,K_\n2,0,__\n1,1,__\n4,2,K_\n3,3,__\n5,4,__\n";
-        let indexed = summarize(&parse(lines, &facts), facts.rate);
+        let lines = b"0,0,-1,K_\n0,2,0,__\n0,1,1,__\n0,4,2,K_\n0,3,3,__\n0,5,4,__\n";
+        let indexed = summarize(&parse(lines, &facts).collect::<Vec<_>>(), facts.rate);
         let closed: Vec<bool> = indexed.index.keyframes.iter().map(|key| key.closed).collect();
         assert_eq!(closed, [true, false]);
         assert!(indexed.index.constant_rate);

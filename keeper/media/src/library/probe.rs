@@ -28,6 +28,8 @@ const STANDARD_RATES: [Rate; 8] = [
 /// Part of its stated length that a stream may lack at its end, and the least that is forgiven.
 const MISSING_PERMILLE_MAX: u64 = 50;
 const MISSING_US_MIN: u64 = 1_000_000;
+/// Packets of a stream of sound or text in a second, at most: the smallest have 2.5 ms.
+const PACKETS_A_SECOND: u64 = 400;
 /// Characters of a language or title that are kept.
 const LABEL_CHARS_MAX: usize = 80;
 
@@ -44,23 +46,24 @@ pub(super) fn look(
     let stream = video_stream(&probed)?;
     let (mut video, stated) = check_video(stream, limits)?;
     let start_us = probed.format.start_time.as_deref().and_then(|text| scaled(text, 6));
-    let index = packets::index(
-        file,
-        &packets::Facts {
-            stream: video.index,
-            time_base: fraction(&stream.time_base).unwrap_or((1, 1_000_000)),
-            start_us: start_us.unwrap_or(0),
-            rate: stated.nominal,
-            packets_max: duration_us / 1_000_000 * u64::from(limits.frame_rate_max) * 2 + 1_000,
-        },
-        limits,
-        cancel,
-    )?;
+    let second = u64::from(limits.frame_rate_max) * 2 + probed.format.nb_streams * PACKETS_A_SECOND;
+    let bases = probed.streams.iter();
+    let bases = bases.filter_map(|stream| Some((stream.index, fraction(&stream.time_base)?)));
+    let facts = packets::Facts {
+        video: video.index,
+        time_bases: bases.collect(),
+        start_us: start_us.unwrap_or(0),
+        rate: stated.nominal,
+        packets_max: (duration_us / 1_000_000 + 10) * second,
+    };
+    let index = packets::index(file, &facts, limits, cancel)?;
     let stated_us = scaled(&stream.duration, 6).and_then(|us| u64::try_from(us).ok());
     check_end(index.last_us, stated_us.unwrap_or(duration_us), stated.average)?;
-    let index = index.index;
+    let packets::Indexed { index, others, .. } = index;
     video.rate = if index.constant_rate { stated.nominal } else { standard(stated.average) };
     let audio = probed.streams.iter().filter(|stream| stream.codec_type == "audio");
+    // A stream without a packet is nothing to listen to.
+    let audio = audio.filter_map(|stream| Some(audio_stream(stream, *others.get(&stream.index)?)));
     let subtitles = probed.streams.iter().filter(|stream| stream.codec_type == "subtitle").count();
     Ok(Source {
         hash,
@@ -68,7 +71,7 @@ pub(super) fn look(
         format: probed.format.format_name.clone(),
         duration_us,
         video,
-        audio: audio.map(|stream| audio_stream(stream, duration_us)).collect(),
+        audio: audio.collect(),
         subtitle_streams: u32::try_from(subtitles).unwrap_or(u32::MAX),
         index,
     })
@@ -219,13 +222,12 @@ fn standard(average: Rate) -> Rate {
     STANDARD_RATES.iter().find(fits).copied().unwrap_or(Rate { num: 60, den: 1 })
 }
 
-fn audio_stream(stream: &Stream, duration_us: u64) -> AudioStream {
+fn audio_stream(stream: &Stream, (first_us, last_us): (i64, i64)) -> AudioStream {
     let tag = |name: &str, absent: &str| {
         let text = stream.tags.get(name).map_or(absent, String::as_str);
         let kept = text.chars().filter(|char| char.is_alphanumeric() || " -()".contains(*char));
         kept.take(LABEL_CHARS_MAX).collect::<String>()
     };
-    let stated = scaled(&stream.duration, 6).and_then(|us| u64::try_from(us).ok());
     AudioStream {
         index: stream.index,
         codec: stream.codec_name.clone(),
@@ -234,7 +236,8 @@ fn audio_stream(stream: &Stream, duration_us: u64) -> AudioStream {
         sample_rate: stream.sample_rate.parse().unwrap_or(0),
         language: tag("language", "und"),
         title: tag("title", ""),
-        duration_us: stated.unwrap_or(duration_us),
+        first_us,
+        last_us,
     }
 }
 

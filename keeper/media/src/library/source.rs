@@ -74,8 +74,17 @@ pub struct AudioStream {
     /// As the file states it, else `und`.
     pub language: String,
     pub title: String,
-    /// Length, microseconds; that of the file where not stated.
-    pub duration_us: u64,
+    /// When its first and last packets are heard, microseconds; a little before 0 where an encoder
+    /// needed to warm up.
+    pub first_us: i64,
+    pub last_us: i64,
+}
+
+impl AudioStream {
+    /// Its length from the start of the file, microseconds, but for the last packet.
+    pub fn duration_us(&self) -> u64 {
+        u64::try_from(self.last_us).unwrap_or(0)
+    }
 }
 
 /// What reading the packets of the video tells, without decoding any.

@@ -44,7 +44,7 @@ impl Planner<'_> {
         let spec = AudioSpec { stream: index, kbps, gain_centi, segment_ms };
         let work = &self.prices.work;
         let cost = self.prices.cost(match method {
-            Method::Encode => work.audio_us(stream.duration_us),
+            Method::Encode => work.audio_us(stream.duration_us()),
             Method::Remux => work.copy_us(self.source.bytes),
         });
         let mut made = self.existing.iter().flat_map(|manifest| &manifest.audio);

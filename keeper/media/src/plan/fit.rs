@@ -44,10 +44,14 @@ pub(super) fn video(
     picture && time && kbps <= u64::from(spec.kbps_max) * KBPS_PERCENT_MAX / 100
 }
 
+/// Latest beginning of sound that is packaged as it is, microseconds. Encoding fills what is missing.
+const SOUND_START_US_MAX: u64 = 40_000;
+
 /// Whether every player takes this sound.
 pub(super) fn audio(stream: &AudioStream) -> bool {
     stream.codec == "aac"
         && stream.profile == "LC"
         && stream.channels <= 2
         && matches!(stream.sample_rate, 44_100 | 48_000)
+        && stream.first_us.unsigned_abs() <= SOUND_START_US_MAX
 }

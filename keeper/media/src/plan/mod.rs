@@ -150,7 +150,7 @@ impl Planner<'_> {
             Method::Encode => work.encode_us(self.source, self.analysis, &plan.timeline, spec),
             Method::Remux => work.copy_us(self.source.bytes),
         };
-        let check = work.check_us(self.source, self.analysis, &plan.timeline, spec);
+        let check = work.check_us(self.source, self.analysis, &plan.timeline, (spec, method));
         self.prices.cost(make.saturating_add(check))
     }
 

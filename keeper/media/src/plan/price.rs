@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Codec, Effort, Timeline, VideoSpec};
+use super::{Codec, Effort, Method, Timeline, VideoSpec};
 use crate::{analysis::Analysis, check::windows, library::Source};
 
 /// What work takes on the machines that do it, and what is charged for it.
@@ -109,18 +109,18 @@ impl Default for WorkModel {
         Self {
             start_us: 5_000,
             decode_ps: 280,
-            decode_bit_ps: 10_500,
+            decode_bit_ps: 9_100,
             scale_ps: 850,
-            h264_fast: encoder(17_000, 4_260, 21_900, 100),
-            h264_standard: encoder(20_000, 15_000, 60_000, 100),
-            hevc_fast: encoder(78_000, 8_280, 22_900, 100),
-            hevc_standard: encoder(80_000, 30_000, 80_000, 100),
+            h264_fast: encoder(20_000, 4_110, 22_300, 100),
+            h264_standard: encoder(55_000, 3_070, 57_000, 100),
+            hevc_fast: encoder(80_000, 8_190, 23_500, 100),
+            hevc_standard: encoder(205_000, 11_300, 72_700, 100),
             av1_fast: encoder(126_000, 10_300, 29_300, 60),
-            av1_standard: encoder(130_000, 30_000, 80_000, 60),
+            av1_standard: encoder(267_000, 10_400, 145_500, 65),
             audio_second_us: 18_000,
             copy_mib_us: 3_000,
-            compare_ps: 4_000,
-            compare_slope_ps: 4_600,
+            compare_ps: 4_500,
+            compare_slope_ps: 4_540,
         }
     }
 }
@@ -213,7 +213,7 @@ impl WorkModel {
         source: &Source,
         analysis: &Analysis,
         timeline: &Timeline,
-        spec: &VideoSpec,
+        (spec, method): (&VideoSpec, Method),
     ) -> u64 {
         let out = u128::from(spec.width) * u128::from(spec.height);
         let see = self.see_ps(source, spec);
@@ -227,7 +227,11 @@ impl WorkModel {
                 let scenes = &analysis.scenes;
                 let scene = scenes.iter().rfind(|scene| scene.start <= window.start);
                 let root = root_milli(scene.map_or(0, |scene| scene.complexity_milli));
-                let decode = out * u128::from(self.compare_slope_ps) * root / 1_000;
+                let decode = match method {
+                    Method::Encode => out * u128::from(self.compare_slope_ps) * root / 1_000,
+                    // The rendition is the source.
+                    Method::Remux => see,
+                };
                 u128::from(seen) * (see + decode) + compare
             })
             .sum();
