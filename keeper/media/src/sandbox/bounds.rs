@@ -16,7 +16,7 @@ pub struct Bounds {
     pub cpu_seconds_max: u64,
     /// What it may write, bytes.
     pub output_bytes_max: u64,
-    /// Niceness, 0 to 19: viewers and settlement come first.
+    /// Least niceness, 0 to 19: viewers and settlement come first.
     pub nice: i32,
     /// The user that children run as where this process is root: an id without rights.
     pub user_id: u32,

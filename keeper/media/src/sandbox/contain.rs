@@ -61,7 +61,10 @@ fn limit(bounds: &Bounds) -> io::Result<()> {
         setrlimit(resource, value, value)?;
     }
     // SAFETY: plain numbers.
-    if unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, bounds.nice) } != 0 {
+    let now = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
+    // Only root may take less niceness than it has, and nobody needs to.
+    // SAFETY: plain numbers.
+    if now < bounds.nice && unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, bounds.nice) } != 0 {
         return Err(io::Error::last_os_error());
     }
     Ok(())
