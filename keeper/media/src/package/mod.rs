@@ -1,0 +1,11 @@
+//! What viewers get: CMAF segments, HLS playlists, and the manifest that lists them.
+
+pub(crate) mod assemble;
+pub(crate) mod boxes;
+mod manifest;
+pub(crate) mod playlist;
+mod verify;
+pub mod webvtt;
+
+pub use manifest::{AudioRendition, FileEntry, Manifest, TextRendition, VERSION, VideoRendition};
+pub use verify::{Mismatch, Verified, verify};
