@@ -1,6 +1,6 @@
 use anchor_lang::prelude::*;
 
-use crate::{errors::PixrError, state::Settings};
+use crate::{constants::BPS_MAX, errors::PixrError, state::Settings};
 
 /// A creator. Amounts are base units.
 ///
@@ -91,10 +91,56 @@ pub struct ContentSlot {
     pub creator: u32,
     /// Number of the first lane that earns on this content, from 1; zero when there is none.
     pub first_lane: u32,
-    /// Basis points.
-    pub quality: u16,
+    /// Quality in basis points, and [`ContentSlot::HAS_LANES`]: read it with
+    /// [`ContentSlot::quality`].
+    pub quality_and_flag: u16,
     /// Room for later versions; zero.
-    pub reserved: [u8; 6],
+    pub reserved: [u8; 2],
+    /// Number of the next round, from 0.
+    pub next_round: u32,
 }
 
 const _: () = assert!(size_of::<ContentSlot>() == 56);
+
+impl ContentSlot {
+    /// Set in [`ContentSlot::quality_and_flag`] while the content has lanes. Any quality is below it,
+    /// so settlement tells by one comparison of what it reads anyway.
+    pub const HAS_LANES: u16 = 1 << 15;
+
+    /// A content that has earned nothing yet.
+    pub fn new(id: [u8; 16], creator: u32, quality: u16) -> Self {
+        Self {
+            id,
+            views: 0,
+            earned: 0,
+            remainder: 0,
+            creator,
+            first_lane: 0,
+            quality_and_flag: quality,
+            reserved: [0; 2],
+            next_round: 0,
+        }
+    }
+
+    /// Quality in basis points.
+    #[inline(always)]
+    pub fn quality(&self) -> u16 {
+        self.quality_and_flag & !Self::HAS_LANES
+    }
+
+    /// Sets the quality, which is at most 10,000, and returns what it was.
+    pub fn set_quality(&mut self, quality: u16) -> u16 {
+        let before = self.quality();
+        self.quality_and_flag ^= before ^ quality;
+        before
+    }
+
+    /// Sets the first lane, from 1, or that there is none by zero.
+    pub fn set_first_lane(&mut self, number: u32) {
+        self.first_lane = number;
+        let flag = if number > 0 { Self::HAS_LANES } else { 0 };
+        self.quality_and_flag = self.quality() | flag;
+    }
+}
+
+const _: () = assert!(BPS_MAX < ContentSlot::HAS_LANES);
