@@ -9,7 +9,6 @@ use std::ops::Range;
 use anchor_lang::prelude::*;
 
 use crate::{
-    constants::BPS_MAX,
     entries::{Form, Medium, Packed, Peeked, Place, Short, Step, Steps},
     errors::PixrError,
     math::earnings::{accrue_floor, accrue_small_floor, rate_floor},
@@ -49,106 +48,104 @@ pub fn credit(packed: &Packed, base_rate: u64, unix_seconds: u64, slots: Slots) 
         Batch { steps, base_rate, unix_seconds, creators, contents, lanes, place, totals };
     // Runs as long as one gets on; the entry at which it stops is credited with a closer look.
     loop {
-        let run = if batch.steps.peek::<Short>().is_some() {
-            Some(batch.credit_run::<Short>())
-        } else if batch.steps.peek::<Medium>().is_some() {
-            Some(batch.credit_run::<Medium>())
-        } else {
-            None
-        };
-        if run == Some(Stop::Form) {
+        if batch.credit_form::<Short>() || batch.credit_form::<Medium>() {
             continue;
         }
         match batch.steps.next() {
-            Some(step) => batch.credit_step(step?, run.is_some())?,
+            Some(step) => batch.credit_step(step?)?,
             None => return Ok(batch.totals),
         }
     }
 }
 
-/// Why a run is over.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stop {
-    /// The next entry has another form, or there is none.
-    Form,
-    /// The next entry needs a closer look; its content is at the batch's place already.
-    Content,
-}
-
 impl Batch<'_> {
-    /// Credits entries of one form up to the first that is of another, or that needs a closer look:
-    /// it names no content, or a content in debt.
+    /// Credits entries of one form, in runs of contents with lanes and of contents without. Returns
+    /// whether there were any; the next one, if there is one, needs a closer look.
+    #[inline(always)]
+    fn credit_form<F: Form>(&mut self) -> bool {
+        let before = self.steps.left();
+        let mut left = before;
+        while let Some(peeked) = self.steps.peek::<F>() {
+            let next = slot_after(self.place, peeked.gap);
+            if next >= self.contents.end {
+                break;
+            }
+            // SAFETY: `next` is a whole number of slots after the first and before the end.
+            if unsafe { &*next }.has_lanes() {
+                self.credit_run::<F, true>();
+            } else {
+                self.credit_run::<F, false>();
+            }
+            // A run that met an entry which it does not credit has moved to that content.
+            if let Some(met) = self.steps.peek::<F>() {
+                self.place = slot_before(self.place, met.gap);
+            }
+            if self.steps.left() == left {
+                break;
+            }
+            left = self.steps.left();
+        }
+        left < before
+    }
+
+    /// Credits entries of one form up to the first that is of another, or that needs a closer look: it
+    /// names no content, a content in debt, or one with lanes where `LANES` is false, and the reverse.
+    /// In the last cases the batch's place is the content that is not credited.
     ///
-    /// Sums start at zero and are added at the end: the compiler keeps them in registers then. Each
-    /// content becomes the batch's place before it is looked at, since keeping the one before would
-    /// take a register and an instruction more.
+    /// Sums start at zero and are added at the end: the compiler keeps them in registers then. A
+    /// content becomes the place before it is looked at, since keeping the one before in mind takes a
+    /// register and an instruction.
     #[inline(never)]
-    fn credit_run<F: Form>(&mut self) -> Stop {
-        let Self { base_rate, creators, contents: Range { end, .. }, .. } = *self;
-        let Self { mut steps, mut place, .. } = *self;
+    fn credit_run<F: Form, const LANES: bool>(&mut self) {
+        let Self { base_rate, unix_seconds, creators, lanes, .. } = *self;
+        let Self { mut steps, mut place, contents: Range { end, .. }, .. } = *self;
         let mut totals = Totals::default();
-        let mut stop = Stop::Form;
+        // The creators' part.
+        let mut kept = 0_u64;
         while let Some(peeked) = steps.peek::<F>() {
             let Peeked { gap, views, relevance } = peeked;
             place = slot_after(place, gap);
             if place >= end {
-                stop = Stop::Content;
                 break;
             }
             // SAFETY: `place` is a whole number of slots after the first and before the end.
             let content = unsafe { &mut *place };
             let weight = views.wrapping_mul(relevance);
-            let quality = content.quality_and_flag;
-            let earned = if quality > BPS_MAX {
-                let Some(earned) = self.credit_lanes(content, weight) else {
-                    stop = Stop::Content;
-                    break;
-                };
-                content.views = content.views.wrapping_add(views);
-                earned
-            } else {
-                let rate = rate_floor(base_rate, quality);
-                let accrued = accrue_small_floor(weight, rate, content.remainder);
-                let Some((earned, remainder)) = accrued else {
-                    stop = Stop::Content;
-                    break;
-                };
-                content.remainder = remainder;
-                content.views = content.views.wrapping_add(views);
-                content.earned = content.earned.wrapping_add(earned);
-                // SAFETY: see `Batch::creators`.
-                let creator = unsafe { &mut *creators.add(index(content.creator)) };
-                creator.balance = creator.balance.wrapping_add(earned);
-                earned
-            };
+            if content.has_lanes() != LANES {
+                break;
+            }
+            let rate = rate_floor(base_rate, content.quality());
+            let accrued = accrue_small_floor(weight, rate, content.remainder);
+            let Some((earned, remainder)) = accrued else { break };
+            content.remainder = remainder;
+            content.views = content.views.wrapping_add(views);
+            content.earned = content.earned.wrapping_add(earned);
             totals.views = totals.views.wrapping_add(views);
             totals.earned = totals.earned.wrapping_add(earned);
             steps.pass::<F>(peeked);
+            let mut left = earned;
+            if LANES {
+                left = share_out(content, lanes, unix_seconds, earned);
+                kept = kept.wrapping_add(left);
+            }
+            // SAFETY: see `Batch::creators`.
+            let creator = unsafe { &mut *creators.add(index(content.creator)) };
+            creator.balance = creator.balance.wrapping_add(left);
         }
         self.steps = steps;
         self.place = place;
         self.totals.views = self.totals.views.wrapping_add(totals.views);
         self.totals.earned = self.totals.earned.wrapping_add(totals.earned);
-        stop
+        if LANES {
+            let owed = totals.earned.wrapping_sub(kept);
+            self.totals.owed = self.totals.owed.wrapping_add(owed);
+        }
     }
 
-    /// Credits a content with lanes for an entry that earns less than 1,000 full views would. Returns
-    /// what it earned, or `None` and changes nothing where a debt outweighs it.
-    #[inline(always)]
-    fn credit_lanes(&mut self, content: &mut ContentSlot, weight: u64) -> Option<u64> {
-        let rate = rate_floor(self.base_rate, content.quality());
-        let (earned, remainder) = accrue_small_floor(weight, rate, content.remainder)?;
-        content.remainder = remainder;
-        content.earned = content.earned.wrapping_add(earned);
-        self.pay(content, earned);
-        Some(earned)
-    }
-
-    /// Credits an entry of any form, at the batch's place if it is `placed`.
-    fn credit_step(&mut self, step: Step, placed: bool) -> Result<()> {
+    /// Credits an entry of any form.
+    fn credit_step(&mut self, step: Step) -> Result<()> {
         let Step { place, views, relevance } = step;
         self.place = match place {
-            _ if placed => self.place,
             Place::After(gap) => slot_after(self.place, gap),
             Place::At(index) => slot_after(self.contents.start, index),
         };
@@ -163,27 +160,32 @@ impl Batch<'_> {
         content.remainder = remainder;
         self.totals.earned = self.totals.earned.wrapping_add(earned);
         content.earned = content.earned.wrapping_add(earned);
-        self.pay(content, earned);
+        let mut left = earned;
+        if content.has_lanes() {
+            left = share_out(content, self.lanes, self.unix_seconds, earned);
+            self.totals.owed = self.totals.owed.wrapping_add(earned.wrapping_sub(left));
+        }
+        // SAFETY: see `Batch::creators`.
+        let creator = unsafe { &mut *self.creators.add(index(content.creator)) };
+        creator.balance = creator.balance.wrapping_add(left);
         Ok(())
     }
+}
 
-    /// Pays what a content has just earned: its lanes take what came due, in the order of delivery,
-    /// and the creator gets the rest.
-    #[inline(always)]
-    fn pay(&mut self, content: &ContentSlot, earned: u64) {
-        let Self { unix_seconds, lanes, creators, .. } = *self;
-        let mut left = earned;
-        let mut number = content.first_lane;
-        while number > 0 {
-            // SAFETY: see `Batch::lanes`.
-            let lane = unsafe { &mut *lanes.wrapping_add(index(number)) };
-            left = left.wrapping_sub(lane.take(unix_seconds, content.earned, left));
-            number = lane.next;
+/// Lets the lanes of a content that has some take what came due with `earned`, in the order of
+/// delivery. Returns what is left for the creator.
+#[inline(always)]
+fn share_out(content: &ContentSlot, lanes: *mut Lane, unix_seconds: u64, earned: u64) -> u64 {
+    let mut left = earned;
+    let mut number = content.first_lane;
+    loop {
+        // SAFETY: see `Batch::lanes`.
+        let lane = unsafe { &mut *lanes.wrapping_add(index(number)) };
+        left = lane.take(unix_seconds, content.earned, left);
+        number = lane.next;
+        if number == 0 {
+            return left;
         }
-        self.totals.owed = self.totals.owed.wrapping_add(earned.wrapping_sub(left));
-        // SAFETY: see `Batch::creators`.
-        let creator = unsafe { &mut *creators.add(index(content.creator)) };
-        creator.balance = creator.balance.wrapping_add(left);
     }
 }
 
@@ -192,6 +194,12 @@ impl Batch<'_> {
 #[inline(always)]
 fn slot_after(slot: *mut ContentSlot, count: u64) -> *mut ContentSlot {
     slot.wrapping_add(index_of(count))
+}
+
+/// The slot that is `count` before `slot`: what takes [`slot_after`] back.
+#[inline(always)]
+fn slot_before(slot: *mut ContentSlot, count: u64) -> *mut ContentSlot {
+    slot.wrapping_sub(index_of(count))
 }
 
 #[inline(always)]

@@ -2,6 +2,9 @@ use anchor_lang::prelude::*;
 
 use crate::{constants::SECONDS_PER_DAY, errors::PixrError, state::Settings};
 
+/// Most that a shard credits in its life, in base units: lanes subtract its counters with a sign.
+const CREDITED_MAX: u64 = i64::MAX.cast_unsigned();
+
 /// What a batch adds up to.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Totals {
@@ -153,6 +156,7 @@ impl Shard {
         self.balances = add(self.balances, take(amount, owed)?)?;
         self.owed = add(self.owed, owed)?;
         self.credited = add(self.credited, amount)?;
+        require_gte!(CREDITED_MAX, self.credited, PixrError::Overflow);
         self.shared = add(self.shared, owed)?;
         self.views = add(self.views, views)?;
         Ok(())

@@ -1,3 +1,5 @@
+use std::hint::cold_path;
+
 use anchor_lang::prelude::*;
 
 use crate::{
@@ -98,8 +100,8 @@ impl Lane {
         })
     }
 
-    /// Takes what has come due, but no more than `left`, when the content has earned `earned` in all.
-    /// Returns what it took.
+    /// Takes what has come due out of `left`, when the content has earned `earned` in all. Returns what
+    /// is left then.
     #[inline(always)]
     pub fn take(&mut self, unix_seconds: u64, earned: u64, left: u64) -> u64 {
         // A clock before delivery wraps to a time after any term.
@@ -112,17 +114,27 @@ impl Lane {
                 self.baseline_seconds,
                 elapsed,
             );
-            let since = earned.wrapping_sub(self.earned_at_delivery);
-            let uplift = since.wrapping_sub(level);
-            if since > level && uplift > high {
-                high = uplift.min(self.uplift_at_cap);
+            // Counters stay below 2^63 (`Shard::book_credits`), and a level too: signs tell.
+            let start = level.wrapping_add(self.earned_at_delivery);
+            let uplift = earned.wrapping_sub(start);
+            if uplift.cast_signed() > high.cast_signed() {
+                high = uplift;
+                if uplift > self.uplift_at_cap {
+                    cold_path();
+                    high = self.uplift_at_cap;
+                }
                 self.uplift_high = high;
             }
         }
-        let due = share_floor(high, self.share_bps.into()).wrapping_sub(self.owed);
-        let taken = due.min(left);
-        self.owed = self.owed.wrapping_add(taken);
-        taken
+        let due = share_floor(high, self.share_bps.into());
+        let available = left.wrapping_add(self.owed);
+        if due > available {
+            cold_path();
+            self.owed = available;
+            return 0;
+        }
+        self.owed = due;
+        available.wrapping_sub(due)
     }
 
     /// Whether nothing can be added to what is owed.

@@ -125,7 +125,17 @@ impl ContentSlot {
     /// Quality in basis points.
     #[inline(always)]
     pub fn quality(&self) -> u16 {
-        self.quality_and_flag & !Self::HAS_LANES
+        if self.has_lanes() {
+            self.quality_and_flag & !Self::HAS_LANES
+        } else {
+            self.quality_and_flag
+        }
+    }
+
+    /// Whether there are lanes that earn on this content.
+    #[inline(always)]
+    pub fn has_lanes(&self) -> bool {
+        self.quality_and_flag > BPS_MAX
     }
 
     /// Sets the quality, which is at most 10,000, and returns what it was.
