@@ -17,8 +17,6 @@
 //! counts up to where the cap is reached, `ceil(cap × 10,000 / share)`, so `share × uplift` is below
 //! `cap × 10,000 + share`, and with a cap of at most 2^50 that is below 2^63.4.
 
-use std::hint::cold_path;
-
 use crate::constants::{BPS_DENOMINATOR, ROUND_AMOUNT_MAX, TERM_SECONDS_MAX};
 
 /// Most that a baseline can reach by the end of its term, in base units.
@@ -54,11 +52,8 @@ impl Baseline {
 #[inline(always)]
 pub fn level_floor(quotient: u64, remainder: u32, seconds: u32, elapsed: u64) -> u64 {
     let parts = u64::from(remainder).wrapping_mul(elapsed);
-    let Some(fraction) = parts.checked_div(seconds.into()) else {
-        // A lane's seconds are never zero.
-        cold_path();
-        return u64::MAX;
-    };
+    // A lane's seconds are never zero.
+    let fraction = parts.checked_div(seconds.into()).unwrap_or(parts);
     quotient.wrapping_mul(elapsed).wrapping_add(fraction)
 }
 

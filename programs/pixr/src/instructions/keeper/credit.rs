@@ -125,7 +125,11 @@ impl Batch<'_> {
             steps.pass::<F>(peeked);
             let mut left = earned;
             if LANES {
-                left = share_out(content, lanes, unix_seconds, earned);
+                // Without a credit nothing can come due, and the branch keeps the sums above it.
+                if earned > 0 {
+                    left =
+                        share_out(content.first_lane, lanes, unix_seconds, content.earned, earned);
+                }
                 kept = kept.wrapping_add(left);
             }
             // SAFETY: see `Batch::creators`.
@@ -162,7 +166,13 @@ impl Batch<'_> {
         content.earned = content.earned.wrapping_add(earned);
         let mut left = earned;
         if content.has_lanes() {
-            left = share_out(content, self.lanes, self.unix_seconds, earned);
+            left = share_out(
+                content.first_lane,
+                self.lanes,
+                self.unix_seconds,
+                content.earned,
+                earned,
+            );
             self.totals.owed = self.totals.owed.wrapping_add(earned.wrapping_sub(left));
         }
         // SAFETY: see `Batch::creators`.
@@ -172,18 +182,19 @@ impl Batch<'_> {
     }
 }
 
-/// Lets the lanes of a content that has some take what came due with `earned`, in the order of
-/// delivery. Returns what is left for the creator.
-#[inline(always)]
-fn share_out(content: &ContentSlot, lanes: *mut Lane, unix_seconds: u64, earned: u64) -> u64 {
-    let mut left = earned;
-    let mut number = content.first_lane;
+/// Lets the lanes of a content take what came due with a credit of `left`, from the one behind `link`
+/// on, when it has earned `earned` in all. Returns what is left for the creator.
+///
+/// Not inlined: the loop that calls it keeps its registers over a call, which costs two instructions.
+#[inline(never)]
+fn share_out(link: u32, lanes: *mut Lane, unix_seconds: u64, earned: u64, left: u64) -> u64 {
+    let (mut link, mut left) = (index(link), left);
     loop {
         // SAFETY: see `Batch::lanes`.
-        let lane = unsafe { &mut *lanes.wrapping_add(index(number)) };
-        left = lane.take(unix_seconds, content.earned, left);
-        number = lane.next;
-        if number == 0 {
+        let lane = unsafe { &mut *lanes.wrapping_byte_add(link) };
+        left = lane.take(unix_seconds, earned, left);
+        link = index_of(lane.next);
+        if link == 0 {
             return left;
         }
     }

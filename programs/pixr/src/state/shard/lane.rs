@@ -3,6 +3,7 @@ use std::hint::cold_path;
 use anchor_lang::prelude::*;
 
 use crate::{
+    constants::SHARD_BYTES_MAX,
     errors::PixrError,
     math::returns::{Baseline, level_floor, share_floor, uplift_at_cap_ceil},
 };
@@ -34,6 +35,8 @@ pub struct Lane {
     pub owed: u64,
     /// Most that the round can be owed.
     pub cap: u64,
+    /// Link to the content's next lane, or to the next free one: see [`link_of`].
+    pub next: u64,
     /// Delivery, in Unix seconds (until 2106).
     pub delivered_at: u32,
     /// How long the round earns.
@@ -46,15 +49,29 @@ pub struct Lane {
     pub content: u32,
     /// Number of the round on its content.
     pub round: u32,
-    /// Number of the content's next lane, or of the next free one, from 1; zero when there is none.
-    pub next: u32,
     /// The round's share of the uplift, in basis points; zero while the lane is free.
     pub share_bps: u16,
     /// Room for later versions; zero.
-    pub reserved: [u8; 18],
+    pub reserved: [u8; 14],
 }
 
 const _: () = assert!(size_of::<Lane>() == 96);
+
+/// What a link counts a lane's number in: the bytes from one lane to the next, so that settlement adds
+/// a link to an address and does not multiply.
+const LINK_STEP: u64 = 96;
+
+const _: () = assert!(SHARD_BYTES_MAX < u32::MAX as u64 && LINK_STEP as usize == size_of::<Lane>());
+
+/// The link to the lane with this number, from 1: 96 × the number. Zero links to none.
+pub fn link_of(number: u32) -> u64 {
+    u64::from(number).wrapping_mul(LINK_STEP)
+}
+
+/// The number of the lane that a link leads to, from 1; zero when it leads to none.
+pub fn number_of(link: u64) -> u32 {
+    u32::try_from(link / LINK_STEP).unwrap_or(u32::MAX)
+}
 
 /// What a lane starts with.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +113,7 @@ impl Lane {
             round,
             next: 0,
             share_bps,
-            reserved: [0; 18],
+            reserved: [0; 14],
         })
     }
 
@@ -118,23 +135,23 @@ impl Lane {
             let start = level.wrapping_add(self.earned_at_delivery);
             let uplift = earned.wrapping_sub(start);
             if uplift.cast_signed() > high.cast_signed() {
-                high = uplift;
-                if uplift > self.uplift_at_cap {
-                    cold_path();
-                    high = self.uplift_at_cap;
-                }
+                high = uplift.min(self.uplift_at_cap);
                 self.uplift_high = high;
             }
         }
-        let due = share_floor(high, self.share_bps.into());
-        let available = left.wrapping_add(self.owed);
-        if due > available {
+        let owed = share_floor(high, self.share_bps.into());
+        let left = left.wrapping_add(self.owed).wrapping_sub(owed);
+        self.owed = owed;
+        if left.cast_signed() < 0 {
+            // More came due than is left. A plain assignment would make the compiler choose between
+            // two values each time, which costs three instructions.
             cold_path();
-            self.owed = available;
+            let owed = &raw mut self.owed;
+            // SAFETY: a field of `self`.
+            unsafe { owed.write_volatile(owed.read_volatile().wrapping_add(left)) };
             return 0;
         }
-        self.owed = due;
-        available.wrapping_sub(due)
+        left
     }
 
     /// Whether nothing can be added to what is owed.

@@ -4,7 +4,11 @@
 
 use anchor_lang::prelude::*;
 
-use super::{Lane, ShardMut, view::count};
+use super::{
+    Lane, ShardMut,
+    lane::{link_of, number_of},
+    view::count,
+};
 use crate::{constants::LANES_PER_CONTENT_MAX, errors::PixrError};
 
 /// What the lanes of a content add up to.
@@ -47,14 +51,14 @@ impl ShardMut<'_> {
     /// What the lanes of a content add up to.
     pub fn lane_totals(&mut self, content: u32) -> Result<LaneTotals> {
         let mut totals = LaneTotals::default();
-        let mut number = self.content(content)?.first_lane;
+        let mut number = number_of(self.content(content)?.first_lane.into());
         while number > 0 {
             require_gt!(LANES_PER_CONTENT_MAX, totals.lanes, PixrError::ShardCorrupt);
             let lane = self.lane(number)?;
             totals.lanes = totals.lanes.saturating_add(1);
             totals.shares_bps = totals.shares_bps.saturating_add(lane.share_bps);
             totals.last = number;
-            number = lane.next;
+            number = number_of(lane.next);
         }
         Ok(totals)
     }
@@ -65,9 +69,9 @@ impl ShardMut<'_> {
         *self.lane(number)? = Lane { next: 0, ..lane };
         let LaneTotals { last, .. } = self.lane_totals(lane.content)?;
         if last > 0 {
-            self.lane(last)?.next = number;
+            self.lane(last)?.next = link_of(number);
         } else {
-            self.content(lane.content)?.set_first_lane(number);
+            self.content(lane.content)?.set_first_lane(link_of(number))?;
         }
         Ok(number)
     }
@@ -75,7 +79,7 @@ impl ShardMut<'_> {
     fn take_free_lane(&mut self) -> Result<u32> {
         let number = self.header.free_lane;
         if number > 0 {
-            self.header.free_lane = self.lane(number)?.next;
+            self.header.free_lane = number_of(self.lane(number)?.next);
             self.header.free_lanes = self.header.free_lanes.saturating_sub(1);
             return Ok(number);
         }
@@ -87,24 +91,25 @@ impl ShardMut<'_> {
     /// Takes a lane out of its content's list and frees it. Returns what it was.
     pub fn free_lane(&mut self, number: u32) -> Result<Lane> {
         let lane = *self.lane(number)?;
+        let link = link_of(number);
         let content = self.content(lane.content)?;
-        if content.first_lane == number {
-            content.set_first_lane(lane.next);
+        if u64::from(content.first_lane) == link {
+            content.set_first_lane(lane.next)?;
         } else {
-            let mut before = content.first_lane;
+            let mut before = number_of(content.first_lane.into());
             for _ in 0..LANES_PER_CONTENT_MAX {
-                let link = self.lane(before)?;
-                if link.next == number {
+                let other = self.lane(before)?;
+                if other.next == link {
                     break;
                 }
-                before = link.next;
+                before = number_of(other.next);
             }
-            let link = self.lane(before)?;
-            require!(link.next == number, PixrError::ShardCorrupt);
-            link.next = lane.next;
+            let other = self.lane(before)?;
+            require!(other.next == link, PixrError::ShardCorrupt);
+            other.next = lane.next;
         }
-        let free = Lane { next: self.header.free_lane, ..bytemuck::Zeroable::zeroed() };
-        *self.lane(number)? = free;
+        let next = link_of(self.header.free_lane);
+        *self.lane(number)? = Lane { next, ..bytemuck::Zeroable::zeroed() };
         self.header.free_lane = number;
         self.header.free_lanes = self.header.free_lanes.saturating_add(1);
         Ok(lane)

@@ -18,7 +18,7 @@ mod view;
 
 pub use content_index::bucket_of;
 pub use header::{Shard, Totals};
-pub use lane::{Lane, LaneTerms};
+pub use lane::{Lane, LaneTerms, link_of, number_of};
 pub use lanes::LaneTotals;
 pub use layout::{BYTES_PER_CONTENT, Capacities, HEADER_BYTES};
 pub use slots::{ContentSlot, CreatorSlot};

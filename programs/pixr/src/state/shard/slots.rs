@@ -89,7 +89,7 @@ pub struct ContentSlot {
     pub remainder: i64,
     /// Index of the creator slot that is credited.
     pub creator: u32,
-    /// Number of the first lane that earns on this content, from 1; zero when there is none.
+    /// Link to the first lane that earns on this content: see `link_of`.
     pub first_lane: u32,
     /// Quality in basis points, and [`ContentSlot::HAS_LANES`]: read it with
     /// [`ContentSlot::quality`].
@@ -145,11 +145,12 @@ impl ContentSlot {
         before
     }
 
-    /// Sets the first lane, from 1, or that there is none by zero.
-    pub fn set_first_lane(&mut self, number: u32) {
-        self.first_lane = number;
-        let flag = if number > 0 { Self::HAS_LANES } else { 0 };
+    /// Sets the link to the first lane.
+    pub(super) fn set_first_lane(&mut self, link: u64) -> Result<()> {
+        self.first_lane = u32::try_from(link).map_err(|_| PixrError::ShardCorrupt)?;
+        let flag = if link > 0 { Self::HAS_LANES } else { 0 };
         self.quality_and_flag = self.quality() | flag;
+        Ok(())
     }
 }
 
