@@ -122,13 +122,9 @@ impl Model {
             Action::Deliver { shard, by, id, destination, quality } => {
                 self.deliver(*shard, *by, *id, *destination, *quality)
             }
-            Action::Claim { by, position, destination } => {
-                self.claim(*by, *position, *destination)
-            }
+            Action::Claim { by, position, destination } => self.claim(*by, *position, *destination),
             Action::RetireLane { shard, id } => self.retire_lane(*shard, *id),
-            Action::CloseRound { shard, id, treasury } => {
-                self.close_round(*shard, *id, *treasury)
-            }
+            Action::CloseRound { shard, id, treasury } => self.close_round(*shard, *id, *treasury),
             Action::TransferPosition { by, position, to } => {
                 self.transfer_position(*by, *position, *to)
             }

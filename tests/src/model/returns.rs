@@ -36,13 +36,15 @@ impl Round {
 
     /// Takes what has come due out of `left`.
     fn take(&mut self, now: i64, earned: &BigInt, left: &mut BigInt) {
+        let counts = self.uplift_at_cap();
         let (Stage::Delivered { at, .. }, Some(lane)) = (self.stage, &mut self.lane) else {
             panic!("a round that earns is delivered");
         };
         if now <= at + i64::from(self.terms.term_seconds) {
-            lane.high = lane.uplift(earned, now - at).max(lane.high.clone());
+            let uplift = lane.uplift(earned, now - at).min(counts);
+            lane.high = uplift.max(lane.high.clone());
         }
-        let share = &lane.high * self.terms.share_bps / 10_000;
+        let share: BigInt = &lane.high * self.terms.share_bps / 10_000;
         let due = share.min(self.terms.cap.into()) - &self.owed;
         let taken = due.min(left.clone());
         self.owed += &taken;
@@ -56,7 +58,7 @@ impl Model {
         let now = self.now;
         let shard = &mut self.state.shards[shard];
         let content = &shard.contents[usize::try_from(content).expect("64 bits")];
-        let mut left = credit.clone();
+        let mut left: BigInt = credit.clone();
         for id in &content.lanes {
             let round = shard.rounds.get_mut(id).expect("a round that earns");
             round.take(now, &content.earned, &mut left);

@@ -148,8 +148,7 @@ impl Model {
         let amount = BigInt::from(amount).min(round.terms.target - &round.raised);
         need(has >= amount, PixrError::InsufficientTokens)?;
         let is_new = !round.positions.contains_key(&by);
-        let fresh =
-            || Position { owner: by, payer, amount: 0.into(), claimed: 0.into(), price: 0 };
+        let fresh = || Position { owner: by, payer, amount: 0.into(), claimed: 0.into(), price: 0 };
         round.positions.entry(by).or_insert_with(fresh).amount += &amount;
         round.raised += &amount;
         round.escrow += &amount;
