@@ -45,7 +45,7 @@ pub const SETTINGS: Settings = Settings {
 };
 
 /// Slots of a small shard.
-pub const SMALL: Capacities = Capacities { creators: 8, contents: 16, lanes: 2 };
+pub const SMALL: Capacities = Capacities { creators: 8, contents: 16, lanes: 6 };
 
 /// The keys of a platform.
 pub struct Keys {

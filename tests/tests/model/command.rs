@@ -171,6 +171,13 @@ pub enum Command {
         number: Number,
         terms: RoundTerms,
     },
+    /// A round that is opened, funded by several and delivered, all as it should be.
+    Upgrade {
+        shard: u8,
+        content: Slot,
+        terms: RoundTerms,
+        backers: Vec<(u8, u16)>,
+    },
     Invest {
         shard: u8,
         round: Slot,

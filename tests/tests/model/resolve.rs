@@ -65,6 +65,9 @@ impl<'a> View<'a> {
             | Command::SetQuality { .. }
             | Command::Propose { .. }
             | Command::Answer { .. } => vec![self.of_creator(command)],
+            Command::Upgrade { shard, content, terms, backers } => {
+                self.upgrade(*shard, *content, *terms, backers)
+            }
             Command::OpenRound { .. }
             | Command::Invest { .. }
             | Command::EndRound { .. }

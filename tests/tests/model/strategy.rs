@@ -44,10 +44,11 @@ fn command() -> impl Strategy<Value = Command> {
         (5, update_settings()),
         (2, set_role()),
         (5, admin()),
+        (9, rounds::upgrade()),
         (14, rounds::open_round()),
         (24, rounds::invest()),
         (16, rounds::end_round()),
-        (24, rounds::trade()),
+        (36, rounds::trade()),
     ])
 }
 

@@ -7,7 +7,10 @@ use pixr_tests::model::{
 };
 
 use super::{View, part, pick};
-use crate::{command::*, harness::NOBODY};
+use crate::{
+    command::*,
+    harness::{NOBODY, TREASURY},
+};
 
 impl View<'_> {
     /// Deadlines, ends of deliveries and of terms, and when baselines are long enough.
@@ -54,6 +57,43 @@ impl View<'_> {
             }
             ref other => unreachable!("not about rounds: {other:?}"),
         }
+    }
+
+    /// Everything from the opening of a round to its delivery.
+    pub(super) fn upgrade(
+        self,
+        shard: u8,
+        content: Slot,
+        terms: RoundTerms,
+        backers: &[(u8, u16)],
+    ) -> Vec<Action> {
+        let platform = &self.model.state.platform;
+        let (keeper, treasury) = (platform.keeper, platform.treasury);
+        let shard = self.busy_shard(shard, |shard| !shard.contents.is_empty());
+        let content = self.content(shard, content);
+        let id = RoundId { content, number: self.round_number(shard, content, Number::Next) };
+        let open =
+            Action::OpenRound { shard, by: keeper, payer: keeper, id, terms: self.terms(terms) };
+        let invest = |by: Actor, amount: u64| Action::Invest { shard, by, payer: by, id, amount };
+        let part = |part: u16| (u128::from(terms.target) * u128::from(part)) >> 18;
+        let small = backers.iter().map(|(by, share)| {
+            invest(self.actor(*by), u64::try_from(part(*share)).expect("64 bits"))
+        });
+        let slot = usize::try_from(content).expect("64 bits");
+        let quality = self.state_of(shard).contents.get(slot).map_or(0, |it| it.quality);
+        let destination = match terms.kind {
+            RoundKind::Support => Destination::Vault,
+            _ => Destination::Wallet(treasury),
+        };
+        let baseline = i64::from(platform.settings.baseline_seconds_min);
+        std::iter::once(open)
+            .chain(small)
+            .chain([
+                invest(TREASURY, terms.target),
+                Action::Wait { seconds: baseline },
+                Action::Deliver { shard, by: keeper, id, destination, quality },
+            ])
+            .collect()
     }
 
     /// Terms that were drawn with a deadline from now on.

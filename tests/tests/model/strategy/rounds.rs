@@ -1,7 +1,7 @@
 //! Rounds and what becomes of them.
 
 use pixr::state::{RoundKind, RoundTerms};
-use proptest::{bool::weighted, option, prelude::*, sample::select};
+use proptest::{bool::weighted, collection::vec, option, prelude::*, sample::select};
 
 use super::{amount, magnitude, slot, somebody, who};
 use crate::command::*;
@@ -83,6 +83,40 @@ pub fn open_round() -> BoxedStrategy<Command> {
         .boxed()
 }
 
+/// Terms with which a round can be funded and delivered, and with small shares.
+fn good_terms() -> impl Strategy<Value = RoundTerms> {
+    let days = |days: u32| 3_600..days * DAY;
+    let amount = || magnitude(32).prop_map(|amount| amount + 1);
+    let share = prop_oneof![8 => 1..600_u16, 2 => 1..4_000_u16];
+    let support = weighted(0.06);
+    (amount(), share, amount(), days(40), support).prop_map(
+        |(target, share_bps, cap, term_seconds, support)| RoundTerms {
+            kind: if support { RoundKind::Support } else { RoundKind::Quality },
+            target,
+            deadline: 90 * i64::from(DAY),
+            delivery_seconds: 120 * DAY,
+            share_bps: if support { 0 } else { share_bps },
+            cap: if support { 0 } else { cap },
+            term_seconds: if support { 0 } else { term_seconds },
+            plan_hash: [5; 32],
+        },
+    )
+}
+
+pub fn upgrade() -> BoxedStrategy<Command> {
+    // Few contents, so that they get several lanes.
+    let content = (0..2_u8).prop_map(|pick| Slot { pick, beyond: false });
+    let backers = vec((any::<u8>(), any::<u16>()), 0..4);
+    (any::<u8>(), content, good_terms(), backers)
+        .prop_map(|(shard, content, terms, backers)| Command::Upgrade {
+            shard,
+            content,
+            terms,
+            backers,
+        })
+        .boxed()
+}
+
 pub fn invest() -> BoxedStrategy<Command> {
     (any::<u8>(), slot(), any::<u8>(), any::<u8>(), amount())
         .prop_map(|(shard, round, by, payer, amount)| Command::Invest {
@@ -117,7 +151,7 @@ pub fn end_round() -> BoxedStrategy<Command> {
 }
 
 pub fn trade() -> BoxedStrategy<Command> {
-    let less = || prop_oneof![12 => Just(0_u8), 1 => any::<u8>()];
+    let less = || prop_oneof![6 => Just(0_u8), 1 => any::<u8>()];
     let price = prop_oneof![8 => magnitude(34).prop_map(|price| price + 1), 1 => Just(0)];
     let fate = prop_oneof![
         5 => elsewhere().prop_map(|elsewhere| PositionFate::Refund { elsewhere }),
