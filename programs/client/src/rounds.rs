@@ -165,10 +165,7 @@ impl Platform {
 
     /// Gives the lane of a round back. No signer.
     pub fn retire_lane(&self, shard: Pubkey, round: Pubkey) -> Instruction {
-        build(
-            accounts::RetireLane { platform: self.address, shard, round },
-            data::RetireLane {},
-        )
+        build(accounts::RetireLane { platform: self.address, shard, round }, data::RetireLane {})
     }
 
     /// Closes a round that is over. `opener` paid its rent, `treasury` is a token account of the
@@ -195,7 +192,12 @@ impl Platform {
         )
     }
 
-    fn own_position(&self, owner: Pubkey, round: Pubkey, position: Pubkey) -> accounts::OwnPosition {
+    fn own_position(
+        &self,
+        owner: Pubkey,
+        round: Pubkey,
+        position: Pubkey,
+    ) -> accounts::OwnPosition {
         accounts::OwnPosition { owner, platform: self.address, round, position }
     }
 

@@ -4,7 +4,7 @@
 //! `Shard::book_credits` fails the whole batch when the shard's own counters, which bound those of
 //! every slot, would overflow.
 
-use std::ops::Range;
+use std::{hint::cold_path, ops::Range};
 
 use anchor_lang::prelude::*;
 
@@ -125,10 +125,12 @@ impl Batch<'_> {
             steps.pass::<F>(peeked);
             let mut left = earned;
             if LANES {
-                // Without a credit nothing can come due, and the branch keeps the sums above it.
-                if earned > 0 {
-                    left =
-                        share_out(content.first_lane, lanes, unix_seconds, content.earned, earned);
+                // SAFETY: see `Batch::lanes`; a content whose flag is set has a first lane.
+                let lane = unsafe { &mut *lanes.wrapping_byte_add(index(content.first_lane)) };
+                left = lane.take(unix_seconds, content.earned, earned);
+                if lane.next > 0 {
+                    cold_path();
+                    left = share_out(lane.next, lanes, unix_seconds, content.earned, left);
                 }
                 kept = kept.wrapping_add(left);
             }
@@ -167,7 +169,7 @@ impl Batch<'_> {
         let mut left = earned;
         if content.has_lanes() {
             left = share_out(
-                content.first_lane,
+                content.first_lane.into(),
                 self.lanes,
                 self.unix_seconds,
                 content.earned,
@@ -185,15 +187,16 @@ impl Batch<'_> {
 /// Lets the lanes of a content take what came due with a credit of `left`, from the one behind `link`
 /// on, when it has earned `earned` in all. Returns what is left for the creator.
 ///
-/// Not inlined: the loop that calls it keeps its registers over a call, which costs two instructions.
+/// Not inlined: the loop that calls it keeps its registers for a content with one lane, of which it
+/// takes care itself.
 #[inline(never)]
-fn share_out(link: u32, lanes: *mut Lane, unix_seconds: u64, earned: u64, left: u64) -> u64 {
-    let (mut link, mut left) = (index(link), left);
+fn share_out(link: u64, lanes: *mut Lane, unix_seconds: u64, earned: u64, left: u64) -> u64 {
+    let (mut link, mut left) = (link, left);
     loop {
         // SAFETY: see `Batch::lanes`.
-        let lane = unsafe { &mut *lanes.wrapping_byte_add(link) };
+        let lane = unsafe { &mut *lanes.wrapping_byte_add(index_of(link)) };
         left = lane.take(unix_seconds, earned, left);
-        link = index_of(lane.next);
+        link = lane.next;
         if link == 0 {
             return left;
         }
