@@ -3,7 +3,7 @@
 //! ```text
 //! baseline  = B / S                      earned between opening and delivery ÷ that time in seconds
 //! level(t)  = q × t + floor(r × t / S)   with q = floor(B / S), r = B mod S: floor(baseline × t), exactly
-//! uplift(t) = earned since delivery - level(t)
+//! uplift(t) = earned since delivery - level(t)     which rounds it up, by less than one base unit
 //! owed(t)   = min(cap, floor(share × max over settlements ≤ t of uplift⁺ / 10,000))
 //! part      = floor(owed × position / raised)
 //! ```
@@ -16,6 +16,8 @@
 //! `r < S < 2^32` and `t < 2^28`, so `r × t < 2^60` and what it adds to a level is below `t`. An uplift
 //! counts up to where the cap is reached, `ceil(cap × 10,000 / share)`, so `share × uplift` is below
 //! `cap × 10,000 + share`, and with a cap of at most 2^50 that is below 2^63.4.
+
+use std::num::NonZeroU64;
 
 use crate::constants::{BPS_DENOMINATOR, ROUND_AMOUNT_MAX, TERM_SECONDS_MAX};
 
@@ -47,14 +49,22 @@ impl Baseline {
     }
 }
 
-/// `floor(baseline × elapsed)`: what a content would have earned `elapsed` seconds after delivery,
-/// which are at most the term that its [`Baseline`] was made for.
+/// `since - floor(baseline × elapsed)`: how far a content that has earned `since` is above its baseline
+/// `elapsed` seconds after delivery, rounded up; below zero when it is under it. `elapsed` is at most
+/// the term that its [`Baseline`] was made for, and `since` is below 2^63.
+///
+/// Subtracted one by one, so that settlement needs few registers.
 #[inline(always)]
-pub fn level_floor(quotient: u64, remainder: u32, seconds: u32, elapsed: u64) -> u64 {
+pub fn uplift_ceil(
+    since: u64,
+    quotient: u64,
+    remainder: u32,
+    seconds: NonZeroU64,
+    elapsed: u64,
+) -> i64 {
+    let above = since.wrapping_sub(quotient.wrapping_mul(elapsed));
     let parts = u64::from(remainder).wrapping_mul(elapsed);
-    // A lane's seconds are never zero.
-    let fraction = parts.checked_div(seconds.into()).unwrap_or(parts);
-    quotient.wrapping_mul(elapsed).wrapping_add(fraction)
+    above.wrapping_sub(parts / seconds).cast_signed()
 }
 
 /// `ceil(cap × 10,000 / share_bps)`: the least uplift of which the share reaches the cap, or `None`

@@ -29,7 +29,8 @@ struct Batch<'a> {
     creators: *mut CreatorSlot,
     contents: Range<*mut ContentSlot>,
     /// One before the first lane, as lanes are numbered from 1. A content's list names lanes of its
-    /// own only, and ends: delivery and retirement keep it so, and nothing else changes it.
+    /// own only, each made by delivery, and ends: delivery and retirement keep it so, and nothing else
+    /// changes it.
     lanes: *mut Lane,
     /// The content of the last entry; may lie beyond the last slot until it is looked at.
     place: *mut ContentSlot,
@@ -127,7 +128,8 @@ impl Batch<'_> {
             if LANES {
                 // SAFETY: see `Batch::lanes`; a content whose flag is set has a first lane.
                 let lane = unsafe { &mut *lanes.wrapping_byte_add(index(content.first_lane)) };
-                left = lane.take(unix_seconds, content.earned, earned);
+                // SAFETY: as above, delivery made it.
+                left = unsafe { lane.take(unix_seconds, content.earned, earned) };
                 if lane.next > 0 {
                     cold_path();
                     left = share_out(lane.next, lanes, unix_seconds, content.earned, left);
@@ -195,7 +197,8 @@ fn share_out(link: u64, lanes: *mut Lane, unix_seconds: u64, earned: u64, left: 
     loop {
         // SAFETY: see `Batch::lanes`.
         let lane = unsafe { &mut *lanes.wrapping_byte_add(index_of(link)) };
-        left = lane.take(unix_seconds, earned, left);
+        // SAFETY: as above, delivery made it.
+        left = unsafe { lane.take(unix_seconds, earned, left) };
         link = lane.next;
         if link == 0 {
             return left;

@@ -25,10 +25,13 @@ fn a_level_is_the_exact_fraction_rounded_down() {
         let Some(baseline) = Baseline::new(earned, seconds, term) else { continue };
         made += 1;
         for elapsed in [0, 1, u64::from(term) / 2, u64::from(term)] {
-            let level =
-                level_floor(baseline.quotient, baseline.remainder, baseline.seconds, elapsed);
-            let exact = u128::from(earned) * u128::from(elapsed) / u128::from(seconds);
-            assert_eq!(u128::from(level), exact, "{earned} in {seconds}, after {elapsed}");
+            let Baseline { quotient, remainder, seconds } = baseline;
+            let divisor = NonZeroU64::new(seconds.into()).unwrap();
+            let since = random.below(1 << 63);
+            let uplift = uplift_ceil(since, quotient, remainder, divisor, elapsed);
+            let level = u128::from(earned) * u128::from(elapsed) / u128::from(seconds);
+            let exact = i128::from(since) - i128::try_from(level).unwrap();
+            assert_eq!(i128::from(uplift), exact, "{earned} in {seconds}, after {elapsed}");
         }
     }
     assert!(made > 30_000, "{made}");

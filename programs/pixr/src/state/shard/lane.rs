@@ -1,11 +1,11 @@
-use std::hint::cold_path;
+use std::{hint::cold_path, num::NonZeroU64};
 
 use anchor_lang::prelude::*;
 
 use crate::{
     constants::SHARD_BYTES_MAX,
     errors::PixrError,
-    math::returns::{Baseline, level_floor, share_floor, uplift_at_cap_ceil},
+    math::returns::{Baseline, share_floor, uplift_at_cap_ceil, uplift_ceil},
 };
 
 /// One delivered round that earns on a content. Amounts are base units, times since delivery.
@@ -119,23 +119,27 @@ impl Lane {
 
     /// Takes what has come due out of `left`, when the content has earned `earned` in all. Returns what
     /// is left then.
+    ///
+    /// # Safety
+    /// [`Lane::new`] made this lane, so that its `baseline_seconds` are not zero.
     #[inline(always)]
-    pub fn take(&mut self, unix_seconds: u64, earned: u64, left: u64) -> u64 {
+    pub unsafe fn take(&mut self, unix_seconds: u64, earned: u64, left: u64) -> u64 {
         // A clock before delivery wraps to a time after any term.
         let elapsed = unix_seconds.wrapping_sub(self.delivered_at.into());
         let mut high = self.uplift_high;
         if elapsed <= self.term_seconds.into() {
-            let level = level_floor(
+            // SAFETY: the caller's promise.
+            let seconds = unsafe { NonZeroU64::new_unchecked(self.baseline_seconds.into()) };
+            // Counters stay below 2^63 (`Shard::book_credits`).
+            let uplift = uplift_ceil(
+                earned.wrapping_sub(self.earned_at_delivery),
                 self.baseline_quotient,
                 self.baseline_remainder,
-                self.baseline_seconds,
+                seconds,
                 elapsed,
             );
-            // Counters stay below 2^63 (`Shard::book_credits`), and a level too: signs tell.
-            let start = level.wrapping_add(self.earned_at_delivery);
-            let uplift = earned.wrapping_sub(start);
-            if uplift.cast_signed() > high.cast_signed() {
-                high = uplift.min(self.uplift_at_cap);
+            if uplift > high.cast_signed() {
+                high = uplift.cast_unsigned().min(self.uplift_at_cap);
                 self.uplift_high = high;
             }
         }
