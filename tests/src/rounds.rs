@@ -14,11 +14,11 @@ use crate::{
 
 const DAY: u32 = 86_400;
 
-/// Terms of a round that raises 1,000 tokens for a fifth of the uplift, up to 2,000, within 90 days.
+/// Terms of a round that raises 400 tokens for a fifth of the uplift, up to 2,000, within 90 days.
 /// The deadline counts from the opening.
 pub const TERMS: RoundTerms = RoundTerms {
     kind: RoundKind::Quality,
-    target: 1_000_000_000,
+    target: 400_000_000,
     deadline: 30 * DAY as i64,
     delivery_seconds: 14 * DAY,
     share_bps: 2_000,
