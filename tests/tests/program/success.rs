@@ -20,7 +20,7 @@ use solana_signer::Signer;
 use crate::scene::{ALICE, BOB, BUDGET, EARNED, Scene};
 
 /// The one event of type `E` that a transaction emitted.
-fn event<E: Event + AnchorDeserialize + Discriminator>(meta: &TransactionMetadata) -> E {
+pub fn event<E: Event + AnchorDeserialize + Discriminator>(meta: &TransactionMetadata) -> E {
     let events: Vec<E> = meta
         .logs
         .iter()
