@@ -61,7 +61,7 @@ const _: () = assert!(size_of::<Lane>() == 96);
 /// a link to an address and does not multiply.
 const LINK_STEP: u64 = 96;
 
-const _: () = assert!(SHARD_BYTES_MAX < u32::MAX as u64 && LINK_STEP as usize == size_of::<Lane>());
+const _: () = assert!(SHARD_BYTES_MAX < 1 << 32);
 
 /// The link to the lane with this number, from 1: 96 × the number. Zero links to none.
 pub fn link_of(number: u32) -> u64 {
