@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use pixr::{entries::Entry, state::Role};
-use pixr_client::withdrawal_address;
+use pixr_client::{round_address, withdrawal_address};
 use solana_address::Address;
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
 use crate::{
+    rounds::{MANIFEST, TERMS},
     tokens::Token,
-    world::{SETTINGS, SMALL, World, pack, views},
+    world::{SETTINGS, SMALL, Wallet, World, pack, views},
 };
 
 /// Entries of the two settlements whose difference gives the cost of one.
@@ -25,7 +26,7 @@ pub fn measure() -> BTreeMap<String, u64> {
     let mut least = BTreeMap::new();
     for _ in 0..WORLDS {
         for (name, units) in measure_once() {
-            let entry = least.entry(name.to_owned()).or_insert(units);
+            let entry = least.entry(name).or_insert(units);
             *entry = units.min(*entry);
         }
     }
@@ -34,13 +35,13 @@ pub fn measure() -> BTreeMap<String, u64> {
 
 struct Meter {
     world: World,
-    units: Vec<(&'static str, u64)>,
+    units: Vec<(String, u64)>,
 }
 
 impl Meter {
-    fn run(&mut self, name: &'static str, instruction: Instruction, signers: &[&Keypair]) {
+    fn run(&mut self, name: &str, instruction: Instruction, signers: &[&Keypair]) {
         let meta = self.world.run(&[instruction], signers).expect("a transaction");
-        self.units.push((name, meta.compute_units_consumed));
+        self.units.push((name.to_owned(), meta.compute_units_consumed));
     }
 
     fn open_shard(&mut self) -> Address {
@@ -58,7 +59,75 @@ impl Meter {
     }
 }
 
-fn measure_once() -> Vec<(&'static str, u64)> {
+impl Meter {
+    /// Rounds from opening to close, and settlement of contents with lanes.
+    fn rounds(&mut self, shard: &Address, creator: u32) {
+        let platform = self.world.platform;
+        let payer = self.world.keys.payer.pubkey();
+        let keeper = self.world.keys.keeper.insecure_clone();
+        let treasury = self.world.treasury_tokens();
+        let (ann, ben) = (self.world.wallet(1 << 40), self.world.wallet(1 << 40));
+        let invest = |by: &Wallet, round, amount| {
+            platform.invest(by.address(), payer, by.tokens, round, amount)
+        };
+        let content = self.world.register_content(shard, creator, 100);
+
+        let new = self.world.new_round(shard, content, TERMS);
+        self.run("open_round", platform.open_round(keeper.pubkey(), payer, new), &[&keeper]);
+        let round = round_address(shard, content, new.number);
+        self.run("invest", invest(&ann, round, 10), &[&ann.key]);
+        self.run("invest_again", invest(&ann, round, TERMS.target / 2), &[&ann.key]);
+        self.world.invest(&round, &ben, 10).expect("an investment");
+        let cancel = platform.cancel_round(keeper.pubkey(), *shard, round);
+        self.run("cancel_round", cancel, &[&keeper]);
+        for (name, wallet) in [("refund", &ann), ("refund_last", &ben)] {
+            let position = self.world.position(&round, &wallet.address());
+            let refund = platform.refund(wallet.address(), position, wallet.tokens);
+            self.run(name, refund, &[&wallet.key]);
+        }
+        let close = platform.close_round(*shard, round, payer, treasury);
+        self.run("close_round", close, &[]);
+
+        let round = self.world.funded_round(shard, content, TERMS, &ann);
+        self.world.settle(shard, &[views(content, 7)]).expect("a batch");
+        self.world.wait(i64::from(SETTINGS.baseline_seconds_min) + 7);
+        let deliver =
+            |round| platform.deliver(keeper.pubkey(), *shard, round, treasury, MANIFEST, 10_000);
+        self.run("deliver", deliver(round), &[&keeper]);
+        self.settle_lanes("one_lane", shard, content);
+        let position = self.world.position(&round, &ann.address());
+        let claim = |by: &Wallet| platform.claim(by.address(), *shard, position, by.tokens);
+        self.run("claim", claim(&ann), &[&ann.key]);
+        let at = position.address;
+        self.run("list", platform.list(ann.address(), round, at, 5), &[&ann.key]);
+        self.run("unlist", platform.unlist(ann.address(), round, at), &[&ann.key]);
+        let list = platform.list(ann.address(), round, at, 5);
+        self.world.run(&[list], &[&ann.key]).expect("a price");
+        let buy = platform.buy(ben.address(), ben.tokens, round, at, ann.tokens, 5, u64::MAX);
+        self.run("buy", buy, &[&ben.key]);
+        let transfer = platform.transfer_position(ben.address(), round, at, ann.address());
+        self.run("transfer_position", transfer, &[&ben.key]);
+
+        for _ in 0..3 {
+            self.world.delivered_round(shard, content, TERMS, &ann);
+        }
+        self.settle_lanes("four_lanes", shard, content);
+        self.world.wait(i64::from(TERMS.term_seconds));
+        self.run("retire_lane", platform.retire_lane(*shard, round), &[]);
+        self.run("claim_last", claim(&ann), &[&ann.key]);
+    }
+
+    fn settle_lanes(&mut self, name: &str, shard: &Address, content: u32) {
+        let entry = Entry { content: content.into(), views: 3, relevance: 9_500 };
+        let keeper = self.world.keys.keeper.insecure_clone();
+        for count in [FEW, MANY] {
+            let settle = self.world.settlement(shard, &vec![entry; count]);
+            self.run(&format!("settle_{name}_{count}"), settle, &[&keeper]);
+        }
+    }
+}
+
+fn measure_once() -> Vec<(String, u64)> {
     let mut meter = Meter { world: World::without_platform(Token::Spl), units: Vec::new() };
     let initialize = meter.world.initialize(meter.world.start(SETTINGS));
     let base = meter.world.keys.base.insecure_clone();
@@ -142,6 +211,7 @@ fn measure_once() -> Vec<(&'static str, u64)> {
     meter.run("cancel_authority", cancel, &[&patron.key]);
     let set = platform.set_role(admin.pubkey(), Role::Guardian, guardian.pubkey());
     meter.run("set_role", set, &[&admin]);
+    meter.rounds(&shard, creator);
     meter.run("pause", platform.pause(guardian.pubkey()), &[&guardian]);
     meter.run("unpause", platform.unpause(admin.pubkey()), &[&admin]);
     let propose = platform.propose_admin(admin.pubkey(), guardian.pubkey());

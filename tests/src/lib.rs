@@ -5,6 +5,7 @@ pub mod artifacts;
 pub mod costs;
 pub mod endpoint;
 pub mod model;
+pub mod rounds;
 pub mod tokens;
 pub mod transactions;
 pub mod world;

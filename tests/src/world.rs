@@ -8,7 +8,7 @@ use pixr::{
     entries::{Entry, Writer},
     instructions::Roles,
     state::{
-        ContentSlot, CreatorSlot, Settings, Shard,
+        ContentSlot, CreatorSlot, Lane, Settings, Shard,
         shard::{Capacities, ShardMut, ShardRef},
     },
 };
@@ -40,10 +40,12 @@ pub const SETTINGS: Settings = Settings {
     platform_fee_bps: 500,
     processing_fee_bps: 290,
     initial_quality: 10_000,
+    baseline_seconds_min: 86_400,
+    shares_bps_max: 10_000,
 };
 
 /// Slots of a small shard.
-pub const SMALL: Capacities = Capacities { creators: 8, contents: 16, lanes: 2 };
+pub const SMALL: Capacities = Capacities { creators: 8, contents: 16, lanes: 6 };
 
 /// The keys of a platform.
 pub struct Keys {
@@ -102,6 +104,8 @@ pub struct ShardState {
     pub header: Shard,
     pub creators: Vec<CreatorSlot>,
     pub contents: Vec<ContentSlot>,
+    /// Lanes that are or were in use.
+    pub lanes: Vec<Lane>,
 }
 
 /// One platform on one SVM.
@@ -302,6 +306,7 @@ impl World {
             header: *view.header,
             creators: view.creators.to_vec(),
             contents: view.contents.to_vec(),
+            lanes: view.lanes.to_vec(),
         }
     }
 

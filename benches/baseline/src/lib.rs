@@ -3,7 +3,10 @@
 
 #![allow(clippy::arithmetic_side_effects)]
 
+pub mod escrow;
+
 use anchor_lang::prelude::*;
+use escrow::*;
 #[cfg(target_arch = "bpf")]
 use solana_compiler_builtins as _;
 
@@ -103,6 +106,12 @@ pub enum BaselineError {
     Amount,
     #[msg("the creator is not the content's")]
     Creator,
+    #[msg("the platform is paused")]
+    Paused,
+    #[msg("the round is in another state")]
+    State,
+    #[msg("an account belongs to something else")]
+    Account,
 }
 
 #[program]
@@ -158,5 +167,21 @@ pub mod baseline {
             creator.exit(&crate::ID)?;
         }
         Ok(())
+    }
+
+    pub fn open_round(ctx: Context<OpenRound>, target: u64, deadline: i64) -> Result<()> {
+        escrow::open_round(ctx, target, deadline)
+    }
+
+    pub fn invest(ctx: Context<Invest>, amount: u64) -> Result<()> {
+        escrow::invest(ctx, amount)
+    }
+
+    pub fn deliver(ctx: Context<Deliver>, owed: u64) -> Result<()> {
+        escrow::deliver(ctx, owed)
+    }
+
+    pub fn claim(ctx: Context<Claim>) -> Result<()> {
+        escrow::claim(ctx)
     }
 }

@@ -5,6 +5,7 @@ mod capacity;
 mod million;
 mod payments;
 mod rent;
+mod rounds;
 mod workload;
 
 use pixr_tests::{artifacts, costs, tokens::Token, world::World};
@@ -20,6 +21,8 @@ pub fn run() -> Report {
     rent::measure(&mut report, &World::new(Token::Spl));
     println!("measuring payments");
     payments::measure(&mut report);
+    println!("measuring rounds");
+    rounds::measure(&mut report);
     println!("settling a million credits");
     million::measure(&mut report);
     let bytes = artifacts::program("pixr").len();

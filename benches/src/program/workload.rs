@@ -71,16 +71,8 @@ pub fn full_shard(world: &mut World) -> Address {
             .expect("a free slot");
         }
         for content in 0..CONTENTS {
-            let slot = ContentSlot {
-                id: u128::from(content).to_le_bytes(),
-                views: 0,
-                earned: 0,
-                remainder: 0,
-                creator: content % CREATORS,
-                first_lane: 0,
-                quality: 10_000,
-                reserved: [0; 6],
-            };
+            let id = u128::from(content).to_le_bytes();
+            let slot = ContentSlot::new(id, content % CREATORS, 10_000);
             view.add_content(slot).expect("a free slot");
         }
     });

@@ -65,8 +65,8 @@ events! {
     ContentRegistered { shard, content, creator, id, quality }
     QualityChanged { shard, content, before, after, next_sequence }
     BatchSettled {
-        shard, sequence, views, credited, base_rate, budget_before, budget_after,
-        balances_before, balances_after, hash,
+        shard, sequence, views, credited, owed, base_rate, unix_seconds, budget_before,
+        budget_after, balances_before, balances_after, owed_before, owed_after, hash,
     }
     ViewsReversed { shard, sequence, views, value, base_rate, hash }
     Tipped {
@@ -87,6 +87,24 @@ events! {
     AuthorityProposed { shard, creator, proposed }
     AuthorityProposalCancelled { shard, creator, proposed }
     AuthorityChanged { shard, creator, before, after }
+    RoundOpened { shard, round, content, number, by, terms, earned_at_opening, unix_seconds }
+    Invested { round, position, investor, amount, invested, raised_before, raised_after }
+    RoundFunded { round, raised, deliver_until }
+    RoundCancelled { round, by, raised }
+    Refunded { round, position, owner, by, destination, amount, raised_before, raised_after }
+    RoundDelivered {
+        shard, round, destination, manifest_hash, content, lane, raised, baseline_earned,
+        baseline_seconds, earned_at_delivery, unix_seconds,
+    }
+    RoundSupported { shard, round, creator, amount, balance_before, balance_after }
+    Claimed {
+        round, position, owner, by, destination, amount, claimed_before, claimed_after, closed,
+    }
+    LaneRetired { shard, round, content, lane, uplift_high, owed }
+    RoundClosed { shard, round, opener, dust, budget_before, budget_after, stray }
+    PositionTransferred { round, position, before, after }
+    PriceChanged { round, position, owner, before, after }
+    PositionSold { round, position, seller, buyer, price, amount, claimed }
 }
 
 impl ProgramEvent {

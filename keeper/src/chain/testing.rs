@@ -45,6 +45,8 @@ pub const SETTINGS: Settings = Settings {
     platform_fee_bps: 500,
     processing_fee_bps: 290,
     initial_quality: 10_000,
+    baseline_seconds_min: 3_600,
+    shares_bps_max: 5_000,
 };
 /// Slots of a small shard.
 pub const SMALL: Capacities = Capacities { creators: 8, contents: 16, lanes: 2 };

@@ -184,7 +184,7 @@ async fn statement(app: &App, name: CreatorName, contents_max: usize) -> anyhow:
         id: ContentId(slot.id).to_string(),
         views: slot.views,
         earned: amount(slot.earned),
-        quality_bps: slot.quality,
+        quality_bps: slot.quality(),
     });
     let credited = creator.slot.credited().ok_or_else(|| anyhow::anyhow!("the slot overflows"))?;
     Ok(Statement {

@@ -135,6 +135,8 @@ struct Shown {
     platform_fee_bps: u16,
     processing_fee_bps: u16,
     initial_quality_bps: u16,
+    baseline_seconds_min: u32,
+    shares_bps_max: u16,
 }
 
 impl Shown {
@@ -164,6 +166,8 @@ impl Shown {
             platform_fee_bps: settings.platform_fee_bps,
             processing_fee_bps: settings.processing_fee_bps,
             initial_quality_bps: settings.initial_quality,
+            baseline_seconds_min: settings.baseline_seconds_min,
+            shares_bps_max: settings.shares_bps_max,
         }
     }
 }
@@ -194,6 +198,8 @@ impl fmt::Display for Shown {
             ("platform fee", bps(self.platform_fee_bps)),
             ("processing fee", bps(self.processing_fee_bps)),
             ("initial quality", bps(self.initial_quality_bps)),
+            ("baseline at least", seconds(self.baseline_seconds_min)),
+            ("shares at most", bps(self.shares_bps_max)),
         ]);
         write!(f, "{}", table.trim_fmt())
     }

@@ -34,6 +34,12 @@ pub struct SettingsArgs {
     /// Quality of newly registered contents in basis points; new platforms have 10,000
     #[arg(long, value_name = "BPS")]
     initial_quality: Option<u16>,
+    /// Least time between a round's opening and its delivery, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    baseline: Option<u32>,
+    /// Most that the lanes of a content take together of an uplift, in basis points
+    #[arg(long, value_name = "BPS")]
+    shares: Option<u16>,
 }
 
 /// Defaults of the amounts, in tokens.
@@ -57,6 +63,8 @@ impl SettingsArgs {
                 platform_fee_bps: 500,
                 processing_fee_bps: 290,
                 initial_quality: 10_000,
+                baseline_seconds_min: 7 * 86_400,
+                shares_bps_max: 5_000,
             })
         };
         self.change(defaults().map_err(|problem: String| bad(problem))?, decimals)
@@ -79,6 +87,7 @@ impl SettingsArgs {
         for (seconds, field) in [
             (self.withdraw_window, &mut settings.withdraw_window_seconds),
             (self.withdraw_delay, &mut settings.withdraw_delay_seconds),
+            (self.baseline, &mut settings.baseline_seconds_min),
         ] {
             *field = seconds.unwrap_or(*field);
         }
@@ -86,6 +95,7 @@ impl SettingsArgs {
             (self.platform_fee, &mut settings.platform_fee_bps),
             (self.processing_fee, &mut settings.processing_fee_bps),
             (self.initial_quality, &mut settings.initial_quality),
+            (self.shares, &mut settings.shares_bps_max),
         ] {
             *field = bps.unwrap_or(*field);
         }

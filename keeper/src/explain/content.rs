@@ -108,7 +108,7 @@ pub async fn story(app: &App, id: ContentId) -> Result<ContentStory, ExplainErro
     })
     .await?;
     let complete = (books.views, books.earned, books.remainder, books.quality)
-        == (slot.views, slot.earned, slot.remainder, slot.quality);
+        == (slot.views, slot.earned, slot.remainder, slot.quality());
     Ok(ContentStory {
         id,
         shard: number,
@@ -119,7 +119,7 @@ pub async fn story(app: &App, id: ContentId) -> Result<ContentStory, ExplainErro
         views: slot.views,
         earned: Amount::new(slot.earned, decimals),
         remainder: slot.remainder,
-        quality: slot.quality,
+        quality: slot.quality(),
         qualities: qualities(app, number, content).await?,
         payments,
         reversals,

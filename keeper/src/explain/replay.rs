@@ -144,7 +144,7 @@ pub async fn replay(
         content: Some(registry::signed(content)?),
         limit: STEPS_AT_ONCE,
     };
-    let quality = first_quality(app, range).await?.unwrap_or(now.quality);
+    let quality = first_quality(app, range).await?.unwrap_or(now.quality());
     let books = ContentBooks { quality, ..ContentBooks::default() };
     let mut replay = Replay { app, shard, content, decimals, books };
     let mut after = 0;

@@ -59,6 +59,8 @@ pub const SETTINGS: Settings = Settings {
     platform_fee_bps: 500,
     processing_fee_bps: 290,
     initial_quality: 10_000,
+    baseline_seconds_min: 3_600,
+    shares_bps_max: 5_000,
 };
 /// Registrations in one transaction; the runtime takes 64 instructions.
 const REGISTRATIONS: usize = 48;
@@ -407,7 +409,7 @@ impl World {
                 let index = usize::try_from(content).expect("an index");
                 let slot = &slots.contents[index];
                 let (have, earned, remainder) = &mut contents[index];
-                let rate = rate_floor(SETTINGS.base_rate, slot.quality);
+                let rate = rate_floor(SETTINGS.base_rate, slot.quality());
                 if kind == Kind::Views {
                     let (more, left) = accrue_floor(views * relevance, rate, *remainder);
                     (*have, *earned, *remainder) = (*have + views, *earned + more, left);

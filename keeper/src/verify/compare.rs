@@ -98,7 +98,7 @@ fn content_fields(ledger: &Ledger, account: &ShardRef, at: usize) -> Option<[Fie
         ("views", books.views.into(), slot.views.into()),
         ("earned", books.earned.into(), slot.earned.into()),
         ("remainder", books.remainder.into(), slot.remainder.into()),
-        ("quality", books.quality.into(), slot.quality.into()),
+        ("quality", books.quality.into(), slot.quality().into()),
     ])
 }
 

@@ -115,7 +115,7 @@ impl Ledger {
     /// a content of which no file says with what quality it began is taken to have had the present
     /// one from the start.
     pub fn new(account: &ShardRef) -> Self {
-        let begin = |slot: &ContentSlot| ContentBooks { quality: slot.quality, ..<_>::default() };
+        let begin = |slot: &ContentSlot| ContentBooks { quality: slot.quality(), ..<_>::default() };
         Self {
             shard: account.header.number,
             contents: account.contents.iter().map(begin).collect(),

@@ -396,7 +396,7 @@ async fn an_account_that_says_something_else_shows() {
         (|it| it.contents[1].views += 1, content(1), "views", "8000061"),
         (|it| it.contents[0].earned -= 1, content(0), "earned", "1052999"),
         (|it| it.contents[2].remainder += 1, content(2), "remainder", "1000000"),
-        (|it| it.contents[2].quality = 1, content(2), "quality", "0"),
+        (|it| it.contents[2].quality_and_flag = 1, content(2), "quality", "0"),
         (|it| it.creators[1].balance += 1, creator(1), "balance", "338921"),
         (|it| it.creators[0].withdrawn = 0, creator(0), "withdrawn", "550000"),
         (|it| it.header.credited += 1, Subject::Shard, "credited in all", "2401144923"),

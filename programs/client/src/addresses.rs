@@ -24,3 +24,18 @@ pub fn withdrawal_address(shard: &Pubkey, creator: u32, number: u32) -> Pubkey {
 pub fn authority_transfer_address(shard: &Pubkey, creator: u32) -> Pubkey {
     derive(&[seeds::AUTHORITY_TRANSFER, shard.as_ref(), &creator.to_le_bytes()])
 }
+
+/// A content's round with this number.
+pub fn round_address(shard: &Pubkey, content: u32, number: u32) -> Pubkey {
+    derive(&[seeds::ROUND, shard.as_ref(), &content.to_le_bytes(), &number.to_le_bytes()])
+}
+
+/// The token account that holds what a round has raised.
+pub fn escrow_address(round: &Pubkey) -> Pubkey {
+    derive(&[seeds::ESCROW, round.as_ref()])
+}
+
+/// What `investor` put into a round, whoever owns it now.
+pub fn position_address(round: &Pubkey, investor: &Pubkey) -> Pubkey {
+    derive(&[seeds::POSITION, round.as_ref(), investor.as_ref()])
+}

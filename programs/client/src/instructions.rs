@@ -31,7 +31,7 @@ pub struct RolesAndSettings {
     pub settings: Settings,
 }
 
-fn build(accounts: impl ToAccountMetas, data: impl InstructionData) -> Instruction {
+pub(crate) fn build(accounts: impl ToAccountMetas, data: impl InstructionData) -> Instruction {
     Instruction {
         program_id: pixr::ID,
         accounts: accounts.to_account_metas(None),

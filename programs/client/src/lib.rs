@@ -6,7 +6,9 @@
 mod addresses;
 mod batches;
 mod instructions;
+mod rounds;
 
 pub use addresses::*;
 pub use batches::{Bounds, Filled, fill, value_ceil};
 pub use instructions::{Platform, RolesAndSettings};
+pub use rounds::{HeldPosition, NewRound};

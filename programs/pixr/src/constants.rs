@@ -31,6 +31,42 @@ pub const WITHDRAW_DELAY_SECONDS_MIN: u32 = 3_600;
 #[constant]
 pub const WITHDRAW_DELAY_SECONDS_MAX: u32 = 2_592_000_u32;
 
+/// Bounds of the least time between a round's opening and its delivery, in seconds: what a content
+/// earns in this time is the baseline of its returns.
+#[constant]
+pub const BASELINE_SECONDS_MIN: u32 = 3_600;
+/// See [`BASELINE_SECONDS_MIN`].
+#[constant]
+pub const BASELINE_SECONDS_MAX: u32 = 7_776_000_u32;
+
+/// Most that a round can raise, and most that it can be owed, in base units.
+///
+/// This is 2^50, which keeps a share of any uplift within 64 bits (see `math::returns`).
+#[constant]
+pub const ROUND_AMOUNT_MAX: u64 = 1_125_899_906_842_624_u64;
+
+/// Longest time from a round's opening to its deadline, in seconds: a year.
+#[constant]
+pub const ROUND_SECONDS_MAX: u32 = 31_536_000_u32;
+
+/// Bounds of the time that a funded round may take to be delivered, in seconds: an hour to a year.
+#[constant]
+pub const DELIVERY_SECONDS_MIN: u32 = 3_600;
+/// See [`DELIVERY_SECONDS_MIN`].
+#[constant]
+pub const DELIVERY_SECONDS_MAX: u32 = 31_536_000_u32;
+
+/// Bounds of the time in which a delivered round earns, in seconds: an hour to five years.
+#[constant]
+pub const TERM_SECONDS_MIN: u32 = 3_600;
+/// See [`TERM_SECONDS_MIN`].
+#[constant]
+pub const TERM_SECONDS_MAX: u32 = 157_680_000_u32;
+
+/// Most lanes of a content: what its settlement costs is bounded.
+#[constant]
+pub const LANES_PER_CONTENT_MAX: u8 = 4;
+
 /// Longest memo of a tip, in bytes of UTF-8.
 #[constant]
 pub const MEMO_BYTES_MAX: u16 = 256;

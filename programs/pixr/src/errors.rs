@@ -134,4 +134,78 @@ pub enum PixrError {
     NoFees, // 6056
     #[msg("the vault would hold less than the shard owes")]
     Insolvent, // 6057
+
+    // Rounds: who and which.
+    #[msg("the signer does not own the position")]
+    NotOwner, // 6058
+    #[msg("the account belongs to another round")]
+    WrongRound, // 6059
+    #[msg("the token account is not the escrow of the round")]
+    WrongEscrow, // 6060
+
+    // Rounds: terms.
+    #[msg("baseline_seconds_min must be from 1 hour to 90 days")]
+    BaselineSecondsOutOfBounds, // 6061
+    #[msg("the target must be from 1 to 2^50 base units")]
+    TargetOutOfBounds, // 6062
+    #[msg("the deadline must lie ahead, by a year at most")]
+    DeadlineOutOfBounds, // 6063
+    #[msg("delivery_seconds must be from 1 hour to 1 year")]
+    DeliveryOutOfBounds, // 6064
+    #[msg("share_bps must be from 1 to the platform's shares_bps_max")]
+    ShareOutOfBounds, // 6065
+    #[msg("the cap must be from 1 to 2^50 base units")]
+    CapOutOfBounds, // 6066
+    #[msg("term_seconds must be from 1 hour to 5 years")]
+    TermOutOfBounds, // 6067
+    #[msg("a support round has no share, cap or term")]
+    SupportHasReturns, // 6068
+    #[msg("number is not that of the content's next round")]
+    RoundNumber, // 6069
+    #[msg("the content has as many lanes as one can have: wait until one ends")]
+    ContentFullOfLanes, // 6070
+    #[msg("the shares of the content's lanes would exceed shares_bps_max")]
+    SharesExceeded, // 6071
+    #[msg("the shard has no free lane")]
+    ShardFullOfLanes, // 6072
+
+    // Rounds: states.
+    #[msg("the round is not open")]
+    RoundNotOpen, // 6073
+    #[msg("the deadline of the round has passed")]
+    DeadlinePassed, // 6074
+    #[msg("the round is not funded")]
+    RoundNotFunded, // 6075
+    #[msg("the round should have been delivered before: it refunds")]
+    DeliveryOverdue, // 6076
+    #[msg("the round does not refund")]
+    RoundNotRefunding, // 6077
+    #[msg("the round is not delivered")]
+    RoundNotDelivered, // 6078
+    #[msg("the round is delivered or refunds already")]
+    RoundNotCancellable, // 6079
+    #[msg("a position cannot change hands while its round is open")]
+    PositionFixed, // 6080
+    #[msg("the round was open for less than baseline_seconds_min: deliver later")]
+    BaselineTooShort, // 6081
+    #[msg("the content earns too much for a baseline over this term")]
+    BaselineTooHigh, // 6082
+    #[msg("a delivery must not lower the quality of the content")]
+    QualityTooLow, // 6083
+    #[msg("nothing is owed to the position beyond what it was paid")]
+    NothingToClaim, // 6084
+    #[msg("the round has no lane")]
+    LaneRetired, // 6085
+    #[msg("the term of the round is not over")]
+    TermNotOver, // 6086
+    #[msg("the round has positions, or may get some")]
+    RoundNotFinished, // 6087
+
+    // The market of positions.
+    #[msg("the position is not for sale")]
+    NotListed, // 6088
+    #[msg("the price is above what the buyer named")]
+    PriceTooHigh, // 6089
+    #[msg("more was paid to the position than the buyer named")]
+    ClaimedTooHigh, // 6090
 }

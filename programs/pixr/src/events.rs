@@ -5,7 +5,7 @@
 
 use anchor_lang::prelude::*;
 
-use crate::state::{Role, Settings};
+use crate::state::{Role, RoundTerms, Settings};
 
 /// A platform was created.
 #[event]
@@ -114,11 +114,17 @@ pub struct BatchSettled {
     pub sequence: u64,
     pub views: u64,
     pub credited: u64,
+    /// The investors' part of it: `owed_after - owed_before`.
+    pub owed: u64,
     pub base_rate: u64,
+    /// The clock that lanes were reckoned with.
+    pub unix_seconds: i64,
     pub budget_before: u64,
     pub budget_after: u64,
     pub balances_before: u64,
     pub balances_after: u64,
+    pub owed_before: u64,
+    pub owed_after: u64,
     /// The running hash after this batch.
     pub hash: [u8; 32],
 }
@@ -237,4 +243,162 @@ pub struct AuthorityChanged {
     pub creator: u32,
     pub before: Pubkey,
     pub after: Pubkey,
+}
+
+/// A round was opened.
+#[event]
+pub struct RoundOpened {
+    pub shard: Pubkey,
+    pub round: Pubkey,
+    pub content: u32,
+    pub number: u32,
+    pub by: Pubkey,
+    pub terms: RoundTerms,
+    /// The content's `earned`: the baseline is counted from here.
+    pub earned_at_opening: u64,
+    pub unix_seconds: i64,
+}
+
+/// An investment went into a round's escrow.
+#[event]
+pub struct Invested {
+    pub round: Pubkey,
+    pub position: Pubkey,
+    pub investor: Pubkey,
+    /// What was taken: less than was offered where the target was closer.
+    pub amount: u64,
+    /// All that the position holds now.
+    pub invested: u64,
+    pub raised_before: u64,
+    pub raised_after: u64,
+}
+
+/// A round reached its target.
+#[event]
+pub struct RoundFunded {
+    pub round: Pubkey,
+    pub raised: u64,
+    pub deliver_until: i64,
+}
+
+/// A round was cancelled: its positions can be refunded.
+#[event]
+pub struct RoundCancelled {
+    pub round: Pubkey,
+    pub by: Pubkey,
+    pub raised: u64,
+}
+
+/// A position was paid back and closed.
+#[event]
+pub struct Refunded {
+    pub round: Pubkey,
+    pub position: Pubkey,
+    pub owner: Pubkey,
+    pub by: Pubkey,
+    pub destination: Pubkey,
+    pub amount: u64,
+    pub raised_before: u64,
+    pub raised_after: u64,
+}
+
+/// A round with returns was delivered: `raised` was paid to `destination`, and its lane earns.
+#[event]
+pub struct RoundDelivered {
+    pub shard: Pubkey,
+    pub round: Pubkey,
+    pub destination: Pubkey,
+    pub manifest_hash: [u8; 32],
+    pub content: u32,
+    pub lane: u32,
+    pub raised: u64,
+    /// Baseline, numerator.
+    pub baseline_earned: u64,
+    /// Baseline, denominator.
+    pub baseline_seconds: u32,
+    pub earned_at_delivery: u64,
+    pub unix_seconds: i64,
+}
+
+/// A support round was delivered: it paid the creator.
+#[event]
+pub struct RoundSupported {
+    pub shard: Pubkey,
+    pub round: Pubkey,
+    pub creator: u32,
+    pub amount: u64,
+    pub balance_before: u64,
+    pub balance_after: u64,
+}
+
+/// A position was paid its part of what its round is owed.
+#[event]
+pub struct Claimed {
+    pub round: Pubkey,
+    pub position: Pubkey,
+    pub owner: Pubkey,
+    pub by: Pubkey,
+    pub destination: Pubkey,
+    pub amount: u64,
+    pub claimed_before: u64,
+    pub claimed_after: u64,
+    /// Whether it was the last claim, which closed the position.
+    pub closed: bool,
+}
+
+/// A round gave its lane back: what it is owed is final.
+#[event]
+pub struct LaneRetired {
+    pub shard: Pubkey,
+    pub round: Pubkey,
+    pub content: u32,
+    pub lane: u32,
+    pub uplift_high: u64,
+    pub owed: u64,
+}
+
+/// A round was closed: `dust` went from what rounds are owed into the reward budget.
+#[event]
+pub struct RoundClosed {
+    pub shard: Pubkey,
+    pub round: Pubkey,
+    pub opener: Pubkey,
+    pub dust: u64,
+    pub budget_before: u64,
+    pub budget_after: u64,
+    /// Tokens of the escrow that were nobody's, paid to the treasury.
+    pub stray: u64,
+}
+
+/// A position has another owner.
+#[event]
+pub struct PositionTransferred {
+    pub round: Pubkey,
+    pub position: Pubkey,
+    pub before: Pubkey,
+    pub after: Pubkey,
+}
+
+/// A position is for sale at another price; zero when it is not for sale.
+#[event]
+pub struct PriceChanged {
+    pub round: Pubkey,
+    pub position: Pubkey,
+    pub owner: Pubkey,
+    pub before: u64,
+    pub after: u64,
+}
+
+/// A position was sold.
+#[event]
+pub struct PositionSold {
+    pub round: Pubkey,
+    pub position: Pubkey,
+    pub seller: Pubkey,
+    pub buyer: Pubkey,
+    pub price: u64,
+    /// Invested in it.
+    pub amount: u64,
+    /// Paid to it so far.
+    pub claimed: u64,
 }

@@ -1,4 +1,4 @@
-//! Pixr's program: creator balances, settlement of views, withdrawals and tips.
+//! Pixr's program: creator balances, settlement of views, withdrawals, tips, and rounds of investment.
 //!
 //! The chain computes, the keeper only measures: instructions carry views and relevance, never what
 //! somebody is to be paid for them. Balances live in ledger shards (`state::shard`); a settlement is
@@ -29,7 +29,7 @@ pub mod seeds;
 pub mod state;
 
 use instructions::*;
-use state::{Role, Settings};
+use state::{Role, RoundTerms, Settings};
 
 /// The address of the program: `PIXR_PROGRAM_ID` where the build sets it, else one for local use
 /// whose keypair `scripts/build-program` makes.
@@ -255,5 +255,95 @@ pub mod pixr {
     /// Authority: none; the destinations are the platform's.
     pub fn collect_fees(ctx: Context<CollectFees>) -> Result<()> {
         instructions::collect_fees(ctx)
+    }
+
+    /// Opens a round on a content, with its escrow.
+    ///
+    /// Authority: the creator's, or the keeper. `number` is that of the content's next round.
+    pub fn open_round(
+        ctx: Context<OpenRound>,
+        content: u32,
+        number: u32,
+        terms: RoundTerms,
+    ) -> Result<()> {
+        instructions::open_round(ctx, content, number, terms)
+    }
+
+    /// Invests `amount` base units in an open round, or what is missing to its target if that is less.
+    ///
+    /// Authority: the owner of the source account.
+    pub fn invest(ctx: Context<Invest>, amount: u64) -> Result<()> {
+        instructions::invest(ctx, amount)
+    }
+
+    /// Ends a round without delivery: its positions can be refunded.
+    ///
+    /// Authority: the creator's while the round is open, or the keeper.
+    pub fn cancel_round(ctx: Context<CancelRound>) -> Result<()> {
+        instructions::cancel_round(ctx)
+    }
+
+    /// Pays a position of a round that refunds back to its owner.
+    ///
+    /// Authority: the owner; anybody once the deadline has passed.
+    pub fn refund(ctx: Context<Refund>) -> Result<()> {
+        instructions::refund(ctx)
+    }
+
+    /// Ends a funded round: pays its escrow out, sets the content's quality and opens its lane.
+    ///
+    /// Authority: keeper. `quality` is at least what it was.
+    pub fn deliver(ctx: Context<Deliver>, manifest_hash: [u8; 32], quality: u16) -> Result<()> {
+        instructions::deliver(ctx, manifest_hash, quality)
+    }
+
+    /// Pays a position what it is owed and was not paid.
+    ///
+    /// Authority: the owner; anybody once the term is over, to the owner.
+    pub fn claim(ctx: Context<Claim>) -> Result<()> {
+        instructions::claim(ctx)
+    }
+
+    /// Gives the lane of a round back whose term is over or whose cap is reached.
+    ///
+    /// Authority: none.
+    pub fn retire_lane(ctx: Context<RetireLane>) -> Result<()> {
+        instructions::retire_lane(ctx)
+    }
+
+    /// Closes a round without positions that refunds or is final.
+    ///
+    /// Authority: none; rent and tokens go where they belong.
+    pub fn close_round(ctx: Context<CloseRound>) -> Result<()> {
+        instructions::close_round(ctx)
+    }
+
+    /// Hands a position to another owner.
+    ///
+    /// Authority: its owner, once the round is no longer open.
+    pub fn transfer_position(ctx: Context<OwnPosition>, new_owner: Pubkey) -> Result<()> {
+        instructions::transfer_position(ctx, new_owner)
+    }
+
+    /// Offers a position for `price` base units.
+    ///
+    /// Authority: its owner, once the round is no longer open.
+    pub fn list(ctx: Context<OwnPosition>, price: u64) -> Result<()> {
+        instructions::list(ctx, price)
+    }
+
+    /// Takes the offer of a position back.
+    ///
+    /// Authority: its owner.
+    pub fn unlist(ctx: Context<OwnPosition>) -> Result<()> {
+        instructions::unlist(ctx)
+    }
+
+    /// Buys a position that is for sale, for at most `price_max` and with at most `claimed_max` paid
+    /// to it so far.
+    ///
+    /// Authority: the owner of the source account.
+    pub fn buy(ctx: Context<Buy>, price_max: u64, claimed_max: u64) -> Result<()> {
+        instructions::buy(ctx, price_max, claimed_max)
     }
 }

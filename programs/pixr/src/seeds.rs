@@ -8,3 +8,9 @@ pub const VAULT: &[u8] = b"vault";
 pub const WITHDRAWAL: &[u8] = b"withdrawal";
 /// `[AUTHORITY_TRANSFER, shard, creator index (u32)]`: a proposed withdraw authority.
 pub const AUTHORITY_TRANSFER: &[u8] = b"authority_transfer";
+/// `[ROUND, shard, content index (u32), number (u32)]`: one round of a content.
+pub const ROUND: &[u8] = b"round";
+/// `[ESCROW, round]`: the token account of a round, which is its own authority.
+pub const ESCROW: &[u8] = b"escrow";
+/// `[POSITION, round, investor]`: what an investor has in a round.
+pub const POSITION: &[u8] = b"position";

@@ -2,7 +2,7 @@
 
 use pixr::{
     entries::Entry,
-    state::{Role, Settings, shard::Capacities},
+    state::{Role, RoundTerms, Settings, shard::Capacities},
 };
 
 use crate::world::pack;
@@ -24,6 +24,21 @@ pub enum Destination {
 pub struct RequestId {
     pub creator: u32,
     pub number: u32,
+}
+
+/// One round: a content's slot, and the number among its rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RoundId {
+    pub content: u32,
+    pub number: u32,
+}
+
+/// One position: its round, and who invested first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PositionId {
+    pub shard: usize,
+    pub round: RoundId,
+    pub investor: Actor,
 }
 
 /// What is wrong with the end of a batch's bytes.
@@ -185,6 +200,81 @@ pub enum Action {
         creator: u32,
         amount: u64,
         memo_bytes: usize,
+    },
+    OpenRound {
+        shard: usize,
+        by: Actor,
+        payer: Actor,
+        id: RoundId,
+        terms: RoundTerms,
+    },
+    Invest {
+        shard: usize,
+        by: Actor,
+        payer: Actor,
+        id: RoundId,
+        amount: u64,
+    },
+    /// A plain token transfer into an escrow, without the program.
+    Stray {
+        shard: usize,
+        by: Actor,
+        id: RoundId,
+        amount: u64,
+    },
+    CancelRound {
+        shard: usize,
+        by: Actor,
+        id: RoundId,
+    },
+    Refund {
+        by: Actor,
+        position: PositionId,
+        destination: Actor,
+    },
+    Deliver {
+        shard: usize,
+        by: Actor,
+        id: RoundId,
+        destination: Destination,
+        quality: u16,
+    },
+    Claim {
+        by: Actor,
+        position: PositionId,
+        destination: Actor,
+    },
+    RetireLane {
+        shard: usize,
+        id: RoundId,
+    },
+    /// The token account of an actor, who should be the treasury.
+    CloseRound {
+        shard: usize,
+        id: RoundId,
+        treasury: Actor,
+    },
+    /// No new owner stands for the zero address.
+    TransferPosition {
+        by: Actor,
+        position: PositionId,
+        to: Option<Actor>,
+    },
+    List {
+        by: Actor,
+        position: PositionId,
+        price: u64,
+    },
+    Unlist {
+        by: Actor,
+        position: PositionId,
+    },
+    Buy {
+        by: Actor,
+        position: PositionId,
+        price_max: u64,
+        claimed_max: u64,
+        destination: Actor,
     },
     /// The token accounts of two actors, who should be treasury and processor.
     CollectFees {

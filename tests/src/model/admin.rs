@@ -28,7 +28,11 @@ fn check_settings(settings: &Settings) -> Verdict {
     need(window.contains(&settings.withdraw_window_seconds), PixrError::WithdrawWindowOutOfBounds)?;
     need(window.contains(&settings.withdraw_delay_seconds), PixrError::WithdrawDelayOutOfBounds)?;
     need(bps.iter().all(|bps| *bps <= 10_000), PixrError::BpsTooHigh)?;
-    need(fees <= 3_000, PixrError::FeesTooHigh)
+    need(settings.shares_bps_max <= 10_000, PixrError::BpsTooHigh)?;
+    need(fees <= 3_000, PixrError::FeesTooHigh)?;
+    let baseline = HOUR..=3 * MONTH;
+    let within = baseline.contains(&settings.baseline_seconds_min);
+    need(within, PixrError::BaselineSecondsOutOfBounds)
 }
 
 impl Model {

@@ -76,7 +76,8 @@ impl Model {
             let earned = (&worth - &content.earned).max(BigInt::ZERO);
             content.earned += &earned;
             let creator = content.creator;
-            self.creator(batch.shard, creator)?.balance += earned;
+            let kept = self.share_out(batch.shard, entry.content, earned);
+            self.creator(batch.shard, creator)?.balance += kept;
         }
         check_end(batch)?;
         let credited = self.state.shards[batch.shard].credited() - credited_before;

@@ -73,6 +73,8 @@ impl Model {
             views: BigInt::ZERO,
             points: BigInt::ZERO,
             earned: BigInt::ZERO,
+            rounds: 0,
+            lanes: Vec::new(),
         });
         self.pay_slot(by, CONTENT_BYTES);
         Ok(())

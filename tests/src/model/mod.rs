@@ -8,8 +8,11 @@ mod action;
 mod admin;
 mod batches;
 mod creators;
+mod market;
 mod patrons;
 mod payouts;
+mod returns;
+mod rounds;
 mod state;
 
 use num_bigint::BigInt;
@@ -104,6 +107,31 @@ impl Model {
             }
             Action::CollectFees { shard, treasury, processor } => {
                 self.collect_fees(*shard, *treasury, *processor)
+            }
+            Action::OpenRound { shard, by, payer, id, terms } => {
+                self.open_round(*shard, *by, *payer, *id, terms)
+            }
+            Action::Invest { shard, by, payer, id, amount } => {
+                self.invest(*shard, *by, *payer, *id, *amount)
+            }
+            Action::Stray { shard, by, id, amount } => self.stray(*shard, *by, *id, *amount),
+            Action::CancelRound { shard, by, id } => self.cancel_round(*shard, *by, *id),
+            Action::Refund { by, position, destination } => {
+                self.refund(*by, *position, *destination)
+            }
+            Action::Deliver { shard, by, id, destination, quality } => {
+                self.deliver(*shard, *by, *id, *destination, *quality)
+            }
+            Action::Claim { by, position, destination } => self.claim(*by, *position, *destination),
+            Action::RetireLane { shard, id } => self.retire_lane(*shard, *id),
+            Action::CloseRound { shard, id, treasury } => self.close_round(*shard, *id, *treasury),
+            Action::TransferPosition { by, position, to } => {
+                self.transfer_position(*by, *position, *to)
+            }
+            Action::List { by, position, price } => self.list(*by, *position, *price),
+            Action::Unlist { by, position } => self.unlist(*by, *position),
+            Action::Buy { by, position, price_max, claimed_max, destination } => {
+                self.buy(*by, *position, *price_max, *claimed_max, *destination)
             }
         }
     }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use num_bigint::BigInt;
-use pixr::state::{Role, Settings, shard::Capacities};
+use pixr::state::{Role, RoundTerms, Settings, shard::Capacities};
 
-use super::action::{Actor, RequestId};
+use super::action::{Actor, RequestId, RoundId};
 
 /// Views times relevance times rate that are worth one base unit.
 pub const SCALE: u32 = 10_000_000;
@@ -66,6 +66,60 @@ pub struct Content {
     pub points: BigInt,
     /// What the points were worth when they stood highest, in whole base units.
     pub earned: BigInt,
+    /// Rounds opened so far: the number of the next one.
+    pub rounds: u32,
+    /// Rounds that earn, in the order of delivery.
+    pub lanes: Vec<RoundId>,
+}
+
+/// What one investor put into a round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub owner: Actor,
+    pub payer: Actor,
+    pub amount: BigInt,
+    pub claimed: BigInt,
+    pub price: u64,
+}
+
+/// Where a round stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Open,
+    Funded { at: i64 },
+    Delivered { funded_at: i64, at: i64 },
+    Refunding { funded_at: i64 },
+}
+
+/// What a round earns by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// Number among the shard's lanes, from 1.
+    pub number: u32,
+    /// What the content earned between opening and delivery, and how many seconds that took.
+    pub baseline: (BigInt, u32),
+    pub earned_at_delivery: BigInt,
+    /// The highest uplift at a settlement so far, or as much of it as counts.
+    pub high: BigInt,
+}
+
+/// A round with its escrow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Round {
+    pub terms: RoundTerms,
+    pub opener: Actor,
+    pub opened_at: i64,
+    pub earned_at_opening: BigInt,
+    pub stage: Stage,
+    /// What its positions hold; of a delivered one, what they held then.
+    pub raised: BigInt,
+    /// What the escrow holds.
+    pub escrow: BigInt,
+    /// None before delivery, for support, and once it was given back.
+    pub lane: Option<Lane>,
+    pub owed: BigInt,
+    pub claimed: BigInt,
+    pub positions: BTreeMap<Actor, Position>,
 }
 
 /// A delayed withdrawal.
@@ -120,15 +174,27 @@ pub struct Shard {
     pub contents: Vec<Content>,
     pub requests: BTreeMap<RequestId, Request>,
     pub proposals: BTreeMap<u32, Proposal>,
+    pub rounds: BTreeMap<RoundId, Round>,
+    /// Lanes that are or were in use.
+    pub lanes_used: u32,
+    /// Numbers of those that were given back, the last one last.
+    pub lanes_free: Vec<u32>,
+    /// Taken by lanes.
+    pub shared: BigInt,
+    /// Paid to investors.
+    pub claimed: BigInt,
+    /// Credited to creators by support rounds.
+    pub supported: BigInt,
 }
 
-/// Totals of a shard that follow from its creators, contents and requests.
+/// Totals of a shard that follow from its creators, contents, requests and rounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Totals {
     pub reward_budget: BigInt,
     pub balances: BigInt,
     pub delayed: BigInt,
     pub credited: BigInt,
+    pub owed: BigInt,
 }
 
 impl Shard {
@@ -151,6 +217,12 @@ impl Shard {
             contents: Vec::new(),
             requests: BTreeMap::new(),
             proposals: BTreeMap::new(),
+            rounds: BTreeMap::new(),
+            lanes_used: 0,
+            lanes_free: Vec::new(),
+            shared: BigInt::ZERO,
+            claimed: BigInt::ZERO,
+            supported: BigInt::ZERO,
         }
     }
 
@@ -167,6 +239,7 @@ impl Shard {
             balances: self.creators.iter().map(|creator| &creator.balance).sum(),
             delayed: self.requests.values().map(|request| &request.amount).sum(),
             credited,
+            owed: self.rounds.values().map(|round| &round.owed - &round.claimed).sum(),
         }
     }
 }

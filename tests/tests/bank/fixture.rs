@@ -245,6 +245,7 @@ impl Bank {
             header: *view.header,
             creators: view.creators.to_vec(),
             contents: view.contents.to_vec(),
+            lanes: view.lanes.to_vec(),
         }
     }
 
@@ -256,7 +257,7 @@ impl Bank {
 
     /// Checks what always holds: the sums are those of the slots, and the vault covers what is owed.
     pub async fn check(&self, shard: &Address) {
-        let ShardState { header, creators, contents } = self.shard(shard).await;
+        let ShardState { header, creators, contents, .. } = self.shard(shard).await;
         assert_eq!(header.balances, creators.iter().map(|slot| slot.balance).sum::<u64>());
         assert_eq!(header.credited, contents.iter().map(|slot| slot.earned).sum::<u64>());
         let liabilities = header.liabilities().expect("no overflow");

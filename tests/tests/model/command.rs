@@ -1,7 +1,7 @@
 //! Commands as they are drawn: every index is taken modulo what exists when its turn comes, so that
 //! a sequence stays meaningful however much of it is left out.
 
-use pixr::state::{Role, Settings};
+use pixr::state::{Role, RoundTerms, Settings};
 use pixr_tests::model::Flaw;
 
 /// Who signs.
@@ -116,9 +116,88 @@ pub enum Misfit {
     TooLarge,
 }
 
+/// What happens to a round.
+#[derive(Clone, Copy, Debug)]
+pub enum RoundFate {
+    Cancel,
+    /// Paid where it should be, or to the wallet of somebody; the quality grows by so much.
+    Deliver {
+        elsewhere: Option<u8>,
+        better: i16,
+    },
+    Retire,
+    Close {
+        elsewhere: Option<u8>,
+    },
+    Stray {
+        by: u8,
+        amount: u64,
+    },
+}
+
+/// What happens to a position. Money goes to its owner, or elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub enum PositionFate {
+    Refund {
+        elsewhere: Option<u8>,
+    },
+    Claim {
+        elsewhere: Option<u8>,
+    },
+    Transfer {
+        to: Option<u8>,
+    },
+    List {
+        price: u64,
+    },
+    Unlist,
+    /// For so much less than the price, and with so much less claimed than it has.
+    Buy {
+        elsewhere: Option<u8>,
+        price_less: u8,
+        claimed_less: u8,
+    },
+}
+
 /// A command.
 #[derive(Clone, Debug)]
 pub enum Command {
+    /// The deadline is so many seconds ahead.
+    OpenRound {
+        shard: u8,
+        who: Who,
+        payer: u8,
+        content: Slot,
+        number: Number,
+        terms: RoundTerms,
+    },
+    /// A round that is opened, funded by several and delivered, all as it should be.
+    Upgrade {
+        shard: u8,
+        content: Slot,
+        terms: RoundTerms,
+        backers: Vec<(u8, u16)>,
+    },
+    Invest {
+        shard: u8,
+        round: Slot,
+        by: u8,
+        payer: u8,
+        amount: Amount,
+    },
+    EndRound {
+        shard: u8,
+        round: Slot,
+        who: Who,
+        fate: RoundFate,
+    },
+    Trade {
+        shard: u8,
+        round: Slot,
+        position: Slot,
+        who: Who,
+        fate: PositionFate,
+    },
     Wait {
         seconds: u32,
     },

@@ -108,7 +108,7 @@ impl Harness {
     }
 
     fn begin(&mut self) -> Checked {
-        let capacities = Capacities { creators: 5, contents: 10, lanes: 1 };
+        let capacities = Capacities { creators: 5, contents: 10, lanes: 7 };
         self.check(&Action::OpenShard { by: ADMIN, capacities, surplus: 0 })?;
         self.check(&Action::Fund { shard: 0, by: TREASURY, amount: 100_000_000_000 })?;
         for authority in [5, 6] {

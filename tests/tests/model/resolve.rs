@@ -3,6 +3,7 @@
 mod batches;
 mod creators;
 mod platform;
+mod rounds;
 
 use num_bigint::BigInt;
 use pixr_tests::model::{Action, Actor, Destination, Model, Shard};
@@ -64,6 +65,13 @@ impl<'a> View<'a> {
             | Command::SetQuality { .. }
             | Command::Propose { .. }
             | Command::Answer { .. } => vec![self.of_creator(command)],
+            Command::Upgrade { shard, content, terms, backers } => {
+                self.upgrade(*shard, *content, *terms, backers)
+            }
+            Command::OpenRound { .. }
+            | Command::Invest { .. }
+            | Command::EndRound { .. }
+            | Command::Trade { .. } => self.of_rounds(command).into_iter().collect(),
             Command::OpenShard { .. }
             | Command::UpdateSettings { .. }
             | Command::SetRole { .. }
@@ -85,6 +93,7 @@ impl<'a> View<'a> {
         let moments: Vec<_> = requests
             .map(|request| request.executable_at)
             .chain(creators.map(|creator| creator.window_start + window))
+            .chain(self.moments_of_rounds())
             .filter(|at| *at > now)
             .chain([midnight])
             .collect();

@@ -1,5 +1,6 @@
 //! How commands are drawn. Most are valid, so that sequences make progress.
 
+mod rounds;
 mod settings;
 
 use pixr::state::Role;
@@ -43,6 +44,11 @@ fn command() -> impl Strategy<Value = Command> {
         (5, update_settings()),
         (2, set_role()),
         (5, admin()),
+        (9, rounds::upgrade()),
+        (14, rounds::open_round()),
+        (24, rounds::invest()),
+        (16, rounds::end_round()),
+        (36, rounds::trade()),
     ])
 }
 
@@ -289,7 +295,7 @@ fn open_shard() -> BoxedStrategy<Command> {
         Misfit::TooManyContents,
         Misfit::TooLarge,
     ]);
-    (who(), 1..=5_u32, 1..=12_u32, 0..=2_u32, option::weighted(0.4, misfit))
+    (who(), 1..=5_u32, 1..=12_u32, 0..=6_u32, option::weighted(0.4, misfit))
         .prop_map(|(who, creators, contents, lanes, misfit)| Command::OpenShard {
             who,
             creators,

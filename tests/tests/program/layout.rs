@@ -2,9 +2,10 @@
 
 use std::mem::offset_of;
 
-use anchor_lang::Discriminator;
+use anchor_lang::{Discriminator, Space};
 use pixr::state::{
-    AuthorityTransfer, ContentSlot, CreatorSlot, Lane, Platform, Shard, Withdrawal,
+    AuthorityTransfer, ContentSlot, CreatorSlot, Lane, Platform, Position, Round, RoundTerms,
+    Shard, Withdrawal,
     shard::{Capacities, ShardRef},
 };
 use pixr_tests::tokens::Token;
@@ -17,6 +18,8 @@ fn discriminators() {
     assert_eq!(Shard::DISCRIMINATOR, [141, 83, 41, 244, 139, 88, 245, 70]);
     assert_eq!(Withdrawal::DISCRIMINATOR, [10, 45, 211, 182, 129, 235, 90, 82]);
     assert_eq!(AuthorityTransfer::DISCRIMINATOR, [43, 243, 199, 71, 139, 255, 231, 113]);
+    assert_eq!(Round::DISCRIMINATOR, [87, 127, 165, 51, 73, 78, 116, 174]);
+    assert_eq!(Position::DISCRIMINATOR, [170, 188, 143, 228, 122, 64, 247, 208]);
 }
 
 #[test]
@@ -24,6 +27,9 @@ fn sizes() {
     assert_eq!(Platform::SPACE, 412);
     assert_eq!(Withdrawal::SPACE, 8 + 3 * 32 + 2 * 8 + 2 * 4 + 2);
     assert_eq!(AuthorityTransfer::SPACE, 8 + 3 * 32 + 4 + 1);
+    assert_eq!(RoundTerms::INIT_SPACE, 1 + 8 + 8 + 4 + 2 + 8 + 4 + 32);
+    assert_eq!(Round::SPACE, 8 + 4 * 32 + RoundTerms::INIT_SPACE + 1 + 4 * 4 + 7 * 8 + 32 + 2);
+    assert_eq!(Position::SPACE, 8 + 3 * 32 + 3 * 8 + 1);
     let capacities = Capacities { creators: 3, contents: 5, lanes: 7 };
     assert_eq!(capacities.account_bytes(), Some(512 + 3 * 64 + 5 * 56 + 7 * 96 + 5 * 8));
     let bytes =
@@ -49,6 +55,10 @@ fn shard_header() {
     assert_eq!(offset_of!(Shard, day), 224);
     assert_eq!(offset_of!(Shard, number), 248);
     assert_eq!(offset_of!(Shard, version), 276);
+    assert_eq!(offset_of!(Shard, free_lane), 280);
+    assert_eq!(offset_of!(Shard, shared), 288);
+    assert_eq!(offset_of!(Shard, claimed), 296);
+    assert_eq!(offset_of!(Shard, supported), 304);
     assert_eq!(size_of::<Shard>(), 504);
 }
 
@@ -68,13 +78,24 @@ fn slots() {
     assert_eq!(offset_of!(ContentSlot, remainder), 32);
     assert_eq!(offset_of!(ContentSlot, creator), 40);
     assert_eq!(offset_of!(ContentSlot, first_lane), 44);
-    assert_eq!(offset_of!(ContentSlot, quality), 48);
+    assert_eq!(offset_of!(ContentSlot, quality_and_flag), 48);
+    assert_eq!(offset_of!(ContentSlot, next_round), 52);
     assert_eq!(size_of::<ContentSlot>(), 56);
 
-    assert_eq!(offset_of!(Lane, baseline_earned), 0);
+    assert_eq!(offset_of!(Lane, earned_at_delivery), 0);
+    assert_eq!(offset_of!(Lane, baseline_quotient), 8);
+    assert_eq!(offset_of!(Lane, uplift_high), 16);
+    assert_eq!(offset_of!(Lane, uplift_at_cap), 24);
     assert_eq!(offset_of!(Lane, owed), 32);
-    assert_eq!(offset_of!(Lane, delivered_at), 48);
-    assert_eq!(offset_of!(Lane, share_bps), 72);
+    assert_eq!(offset_of!(Lane, cap), 40);
+    assert_eq!(offset_of!(Lane, next), 48);
+    assert_eq!(offset_of!(Lane, delivered_at), 56);
+    assert_eq!(offset_of!(Lane, term_seconds), 60);
+    assert_eq!(offset_of!(Lane, baseline_seconds), 64);
+    assert_eq!(offset_of!(Lane, baseline_remainder), 68);
+    assert_eq!(offset_of!(Lane, content), 72);
+    assert_eq!(offset_of!(Lane, round), 76);
+    assert_eq!(offset_of!(Lane, share_bps), 80);
     assert_eq!(size_of::<Lane>(), 96);
 }
 

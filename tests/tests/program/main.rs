@@ -6,5 +6,6 @@ mod costs;
 mod interface;
 mod layout;
 mod mints;
+mod rounds;
 mod scene;
 mod success;

@@ -1,9 +1,11 @@
 //! A platform in the middle of its work, from which each case starts.
 
-use pixr_client::{Platform, withdrawal_address};
+use pixr::state::RoundTerms;
+use pixr_client::{HeldPosition, Platform, withdrawal_address};
 use pixr_tests::{
+    rounds::{MANIFEST, TERMS},
     tokens::Token,
-    world::{SMALL, Wallet, World, views},
+    world::{SETTINGS, SMALL, Wallet, World, views},
 };
 use solana_address::Address;
 use solana_instruction::Instruction;
@@ -125,6 +127,95 @@ impl Scene {
         let Self { shard, patron, .. } = self;
         let memo = "for the sunrise video".to_owned();
         self.platform().tip(patron.address(), patron.tokens, *shard, ALICE, amount, memo)
+    }
+
+    /// The creator of this content opens a round on it: alice.
+    pub fn open_round(&self, terms: RoundTerms) -> Instruction {
+        let new = self.world.new_round(&self.shard, ALICE, terms);
+        self.platform().open_round(self.alice.address(), self.payer(), new)
+    }
+
+    /// A round on alice's content in which the patron has invested a tenth.
+    pub fn started_round(&mut self) -> Address {
+        let round = self.world.open_round(&self.shard, ALICE, TERMS);
+        self.patron_invests(&round, TERMS.target / 10);
+        round
+    }
+
+    /// A round on alice's content that the patron has funded.
+    pub fn funded_round(&mut self, terms: RoundTerms) -> Address {
+        let round = self.world.open_round(&self.shard, ALICE, terms);
+        self.patron_invests(&round, terms.target);
+        round
+    }
+
+    /// A round on alice's content that earns, of which the patron has all.
+    pub fn earning_round(&mut self) -> Address {
+        let round = self.funded_round(TERMS);
+        self.world.wait(SETTINGS.baseline_seconds_min.into());
+        self.world.deliver(&round, 10_000).expect("a delivery");
+        round
+    }
+
+    /// A round whose lane has taken something and was given back.
+    pub fn final_round(&mut self) -> Address {
+        let (round, shard) = (self.earning_round(), self.shard);
+        self.world.settle(&shard, &[views(ALICE, 100_000)]).expect("a batch");
+        self.world.wait(i64::from(TERMS.term_seconds) + 1);
+        let retire = self.platform().retire_lane(shard, round);
+        self.run(retire, &[]);
+        round
+    }
+
+    fn patron_invests(&mut self, round: &Address, amount: u64) {
+        let (key, tokens, payer) =
+            (self.patron.key.insecure_clone(), self.patron.tokens, self.payer());
+        let invest = self.platform().invest(key.pubkey(), payer, tokens, *round, amount);
+        self.run(invest, &[&key]);
+    }
+
+    /// The patron's position in a round.
+    pub fn position(&self, round: &Address) -> HeldPosition {
+        self.world.position(round, &self.patron.address())
+    }
+
+    pub fn invest(&self, round: Address, amount: u64) -> Instruction {
+        let Self { patron, .. } = self;
+        let payer = self.payer();
+        self.platform().invest(patron.address(), payer, patron.tokens, round, amount)
+    }
+
+    pub fn refund(&self, round: &Address) -> Instruction {
+        let position = self.position(round);
+        self.platform().refund(self.patron.address(), position, self.patron.tokens)
+    }
+
+    pub fn claim(&self, round: &Address) -> Instruction {
+        let position = self.position(round);
+        self.platform().claim(self.patron.address(), self.shard, position, self.patron.tokens)
+    }
+
+    pub fn deliver(&mut self, round: Address, quality: u16) -> Instruction {
+        let (keeper, treasury) = (self.keeper().pubkey(), self.world.treasury_tokens());
+        self.platform().deliver(keeper, self.shard, round, treasury, MANIFEST, quality)
+    }
+
+    pub fn close_round(&mut self, round: Address) -> Instruction {
+        let (payer, treasury) = (self.payer(), self.world.treasury_tokens());
+        self.platform().close_round(self.shard, round, payer, treasury)
+    }
+
+    pub fn list(&self, round: &Address, price: u64) -> Instruction {
+        let position = self.position(round).address;
+        self.platform().list(self.patron.address(), *round, position, price)
+    }
+
+    /// Bob buys the patron's position; he has no tokens.
+    pub fn buy(&self, round: &Address, price_max: u64, claimed_max: u64) -> Instruction {
+        let position = self.position(round).address;
+        let (bob, seller) = (&self.bob, self.patron.tokens);
+        let (buyer, source) = (bob.address(), bob.tokens);
+        self.platform().buy(buyer, source, *round, position, seller, price_max, claimed_max)
     }
 
     pub fn alice_signs(&self, instruction: Instruction) -> Attempt {

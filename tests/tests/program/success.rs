@@ -20,7 +20,7 @@ use solana_signer::Signer;
 use crate::scene::{ALICE, BOB, BUDGET, EARNED, Scene};
 
 /// The one event of type `E` that a transaction emitted.
-fn event<E: Event + AnchorDeserialize + Discriminator>(meta: &TransactionMetadata) -> E {
+pub fn event<E: Event + AnchorDeserialize + Discriminator>(meta: &TransactionMetadata) -> E {
     let events: Vec<E> = meta
         .logs
         .iter()
@@ -143,7 +143,7 @@ fn creators_register_themselves_and_pay_for_their_slot() {
     assert_eq!((registered.content, registered.creator, registered.id), (2, 2, [5; 16]));
     assert_eq!(after - scene.world.svm.get_balance(&patron).expect("lamports"), content_rent);
     let state = scene.world.shard(&shard);
-    assert_eq!((state.contents[2].id, state.contents[2].quality), ([5; 16], 10_000));
+    assert_eq!((state.contents[2].id, state.contents[2].quality()), ([5; 16], 10_000));
     assert_eq!(state.creators[2].authority, patron);
 }
 

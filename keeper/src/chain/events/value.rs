@@ -1,7 +1,7 @@
 //! Fields of events as JSON.
 
 use anchor_lang::prelude::Pubkey;
-use pixr::state::{Role, Settings};
+use pixr::state::{Role, RoundKind, RoundTerms, Settings};
 use serde_json::{Value as Json, json};
 
 /// A field of an event.
@@ -108,6 +108,8 @@ impl Value for Settings {
             platform_fee_bps,
             processing_fee_bps,
             initial_quality,
+            baseline_seconds_min,
+            shares_bps_max,
         } = self;
         json!({
             "base_rate": base_rate.json(),
@@ -119,6 +121,45 @@ impl Value for Settings {
             "platform_fee_bps": platform_fee_bps.json(),
             "processing_fee_bps": processing_fee_bps.json(),
             "initial_quality": initial_quality.json(),
+            "baseline_seconds_min": baseline_seconds_min.json(),
+            "shares_bps_max": shares_bps_max.json(),
+        })
+    }
+}
+
+impl Value for RoundKind {
+    fn json(&self) -> Json {
+        match self {
+            Self::Quality => "quality",
+            Self::Feature => "feature",
+            Self::Promotion => "promotion",
+            Self::Support => "support",
+        }
+        .into()
+    }
+}
+
+impl Value for RoundTerms {
+    fn json(&self) -> Json {
+        let Self {
+            kind,
+            target,
+            deadline,
+            delivery_seconds,
+            share_bps,
+            cap,
+            term_seconds,
+            plan_hash,
+        } = self;
+        json!({
+            "kind": kind.json(),
+            "target": target.json(),
+            "deadline": deadline.json(),
+            "delivery_seconds": delivery_seconds.json(),
+            "share_bps": share_bps.json(),
+            "cap": cap.json(),
+            "term_seconds": term_seconds.json(),
+            "plan_hash": plan_hash.json(),
         })
     }
 }

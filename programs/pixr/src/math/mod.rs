@@ -2,3 +2,4 @@
 
 pub mod earnings;
 pub mod fees;
+pub mod returns;

@@ -23,6 +23,10 @@ pub struct Settings {
     pub processing_fee_bps: u16,
     /// Quality of a newly registered content, in basis points.
     pub initial_quality: u16,
+    /// Least time between a round's opening and its delivery, in seconds.
+    pub baseline_seconds_min: u32,
+    /// Most that the lanes of a content take together of an uplift, in basis points.
+    pub shares_bps_max: u16,
 }
 
 impl Settings {
@@ -41,11 +45,20 @@ impl Settings {
                 .contains(&self.withdraw_delay_seconds),
             PixrError::WithdrawDelayOutOfBounds
         );
-        for bps in [self.platform_fee_bps, self.processing_fee_bps, self.initial_quality] {
+        for bps in [
+            self.platform_fee_bps,
+            self.processing_fee_bps,
+            self.initial_quality,
+            self.shares_bps_max,
+        ] {
             require_gte!(BPS_MAX, bps, PixrError::BpsTooHigh);
         }
         let fees = self.platform_fee_bps.saturating_add(self.processing_fee_bps);
         require_gte!(FEES_BPS_MAX, fees, PixrError::FeesTooHigh);
+        require!(
+            (BASELINE_SECONDS_MIN..=BASELINE_SECONDS_MAX).contains(&self.baseline_seconds_min),
+            PixrError::BaselineSecondsOutOfBounds
+        );
         Ok(())
     }
 }
@@ -54,10 +67,11 @@ impl Settings {
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Submits measurements: settles, reverses, sets quality, registers for custodial authorities.
+    /// Opens, cancels and delivers rounds.
     Keeper,
     /// Pauses, freezes and unfreezes. Cannot move money.
     Guardian,
-    /// Owns the token account that receives the platform's part of tips.
+    /// Owns the token account that receives the platform's part of tips and what pays for upgrades.
     Treasury,
     /// Owns the token account that receives the processing's part of tips.
     Processor,
@@ -94,7 +108,7 @@ pub struct Platform {
     /// Bump of this account's address.
     pub bump: u8,
     /// Room for later versions; zero.
-    pub reserved: [u8; 64],
+    pub reserved: [u8; 58],
 }
 
 impl Platform {

@@ -2,9 +2,12 @@
 
 use anchor_spl::token_2022::spl_token_2022;
 use pixr::state::shard::Capacities;
-use pixr_client::{vault_address, withdrawal_address};
+use pixr_client::{
+    HeldPosition, NewRound, escrow_address, position_address, round_address, vault_address,
+    withdrawal_address,
+};
 use pixr_tests::{
-    model::{Action, Actor, Destination, RequestId, shard_bytes},
+    model::{Action, Actor, Destination, PositionId, RequestId, RoundId, shard_bytes},
     tokens::DECIMALS,
     transactions::Failure,
 };
@@ -197,6 +200,99 @@ impl Harness {
             Action::CollectFees { shard, treasury, processor } => {
                 platform.collect_fees(at(*shard), tokens(*treasury), tokens(*processor))
             }
+            _ => self.instruction_of_round(action),
+        }
+    }
+
+    fn round(&self, shard: usize, id: RoundId) -> Address {
+        round_address(&self.shards[shard], id.content, id.number)
+    }
+
+    fn held(&self, id: PositionId) -> HeldPosition {
+        let round = self.round(id.shard, id.round);
+        let known = self.model.state.shards[id.shard].rounds.get(&id.round);
+        let position = known.and_then(|round| round.positions.get(&id.investor));
+        HeldPosition {
+            round,
+            address: position_address(&round, &self.address(id.investor)),
+            payer: self.address(position.map_or(0, |position| position.payer)),
+        }
+    }
+
+    fn instruction_of_round(&self, action: &Action) -> Instruction {
+        let platform = &self.world.platform;
+        let at = |shard: usize| self.shards[shard];
+        let actor = |actor: Actor| self.address(actor);
+        let tokens = |actor: Actor| self.actors[actor].tokens;
+        match action {
+            Action::OpenRound { shard, by, payer, id, terms } => {
+                let RoundId { content, number } = *id;
+                let new = NewRound { shard: at(*shard), content, number, terms: *terms };
+                platform.open_round(actor(*by), actor(*payer), new)
+            }
+            Action::Invest { shard, by, payer, id, amount } => {
+                let round = self.round(*shard, *id);
+                platform.invest(actor(*by), actor(*payer), tokens(*by), round, *amount)
+            }
+            Action::Stray { shard, by, id, amount } => {
+                spl_token_2022::instruction::transfer_checked(
+                    &platform.token_program,
+                    &tokens(*by),
+                    &platform.mint,
+                    &escrow_address(&self.round(*shard, *id)),
+                    &actor(*by),
+                    &[],
+                    *amount,
+                    DECIMALS,
+                )
+                .expect("a transfer")
+            }
+            Action::CancelRound { shard, by, id } => {
+                platform.cancel_round(actor(*by), at(*shard), self.round(*shard, *id))
+            }
+            Action::Refund { by, position, destination } => {
+                platform.refund(actor(*by), self.held(*position), tokens(*destination))
+            }
+            Action::Deliver { shard, by, id, destination, quality } => platform.deliver(
+                actor(*by),
+                at(*shard),
+                self.round(*shard, *id),
+                self.destination(*shard, *destination),
+                [7; 32],
+                *quality,
+            ),
+            Action::Claim { by, position, destination } => {
+                let (held, shard) = (self.held(*position), at(position.shard));
+                platform.claim(actor(*by), shard, held, tokens(*destination))
+            }
+            Action::RetireLane { shard, id } => {
+                platform.retire_lane(at(*shard), self.round(*shard, *id))
+            }
+            Action::CloseRound { shard, id, treasury } => {
+                let known = self.model.state.shards[*shard].rounds.get(id);
+                let opener = actor(known.map_or(0, |round| round.opener));
+                let round = self.round(*shard, *id);
+                platform.close_round(at(*shard), round, opener, tokens(*treasury))
+            }
+            Action::TransferPosition { by, position, to } => {
+                let HeldPosition { round, address, .. } = self.held(*position);
+                let to = to.map(actor).unwrap_or_default();
+                platform.transfer_position(actor(*by), round, address, to)
+            }
+            Action::List { by, position, price } => {
+                let HeldPosition { round, address, .. } = self.held(*position);
+                platform.list(actor(*by), round, address, *price)
+            }
+            Action::Unlist { by, position } => {
+                let HeldPosition { round, address, .. } = self.held(*position);
+                platform.unlist(actor(*by), round, address)
+            }
+            Action::Buy { by, position, price_max, claimed_max, destination } => {
+                let HeldPosition { round, address, .. } = self.held(*position);
+                let (source, to) = (tokens(*by), tokens(*destination));
+                platform.buy(actor(*by), source, round, address, to, *price_max, *claimed_max)
+            }
+            other => unreachable!("not about rounds: {other:?}"),
         }
     }
 }

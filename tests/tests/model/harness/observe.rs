@@ -3,12 +3,18 @@
 use std::collections::BTreeMap;
 
 use num_bigint::BigInt;
-use pixr::state::{AuthorityTransfer, Platform, Withdrawal, shard::Capacities};
-use pixr_client::{authority_transfer_address, vault_address, withdrawal_address};
+use pixr::state::{
+    self, AuthorityTransfer, Platform, RoundStatus, Withdrawal,
+    shard::{Capacities, number_of},
+};
+use pixr_client::{
+    authority_transfer_address, escrow_address, position_address, round_address, vault_address,
+    withdrawal_address,
+};
 use pixr_tests::{
     model::{
-        self, Actor, Content, Creator, Day, Proposal, Purse, Request, RequestId, SCALE, Shard,
-        Totals,
+        self, Actor, Content, Creator, Day, Lane, Position, Proposal, Purse, Request, RequestId,
+        Round, RoundId, SCALE, Shard, Stage, Totals,
     },
     world::ShardState,
 };
@@ -66,7 +72,7 @@ impl Harness {
         same("base", &platform.base, &self.world.keys.base.pubkey())?;
         same("mint", &platform.mint, &self.world.platform.mint)?;
         same("token_program", &platform.token_program, &self.world.platform.token_program)?;
-        same("reserved", &platform.reserved, &[0; 64])?;
+        same("reserved", &platform.reserved, &[0; 58])?;
         let pending = platform.pending_admin;
         let pending_admin = (pending != Address::default()).then(|| self.actor_at(&pending));
         Ok(model::Platform {
@@ -82,13 +88,11 @@ impl Harness {
     }
 
     fn observe_shard(&self, address: &Address, account: &ShardState) -> Result<Shard, String> {
-        let ShardState { header, creators, contents } = account;
+        let ShardState { header, creators, contents, .. } = account;
         same("platform of the shard", &header.platform, &self.world.platform.address)?;
         same("vault", &header.vault, &vault_address(address))?;
         same("rent_receiver", &header.rent_receiver, &self.world.keys.payer.pubkey())?;
-        same("owed", &header.owed, &0)?;
-        same("lane_count", &header.lane_count, &0)?;
-        same("reserved", &header.reserved, &[0; 226])?;
+        same("reserved", &header.reserved, &[0; 192])?;
         let creators: Result<Vec<_>, String> = creators
             .iter()
             .map(|slot| {
@@ -106,11 +110,15 @@ impl Harness {
         let contents = contents.iter().map(|slot| Content {
             id: u128::from_le_bytes(slot.id),
             creator: slot.creator,
-            quality: slot.quality,
+            quality: slot.quality(),
             views: slot.views.into(),
             points: BigInt::from(slot.earned) * SCALE + slot.remainder,
             earned: slot.earned.into(),
+            rounds: slot.next_round,
+            lanes: lanes_of(account, slot),
         });
+        let contents: Vec<Content> = contents.collect();
+        let rounds = self.observe_rounds(address, account, &contents)?;
         Ok(Shard {
             number: header.number,
             capacities: Capacities {
@@ -134,8 +142,110 @@ impl Harness {
             vault: self.world.vault_amount(address).into(),
             requests: self.observe_requests(address, &creators)?,
             proposals: self.observe_proposals(address, &creators)?,
-            contents: contents.collect(),
+            rounds,
+            lanes_used: header.lane_count,
+            lanes_free: free_lanes(account)?,
+            shared: header.shared.into(),
+            claimed: header.claimed.into(),
+            supported: header.supported.into(),
+            contents,
             creators,
+        })
+    }
+
+    /// Every round that is open, and none that was not made.
+    fn observe_rounds(
+        &self,
+        shard: &Address,
+        account: &ShardState,
+        contents: &[Content],
+    ) -> Result<BTreeMap<RoundId, Round>, String> {
+        let mut rounds = BTreeMap::new();
+        for (content, slot) in (0..).zip(contents) {
+            for number in 0..=slot.rounds {
+                let address = round_address(shard, content, number);
+                if self.exists(&address) {
+                    let id = RoundId { content, number };
+                    rounds.insert(id, self.observe_round(shard, account, id, &address)?);
+                }
+            }
+        }
+        Ok(rounds)
+    }
+
+    fn observe_round(
+        &self,
+        shard: &Address,
+        account: &ShardState,
+        id: RoundId,
+        address: &Address,
+    ) -> Result<Round, String> {
+        let round: state::Round = self.world.read(address);
+        let named = (round.platform, round.shard, round.content, round.number, round.escrow);
+        let RoundId { content, number } = id;
+        let platform = self.world.platform.address;
+        let escrow = escrow_address(address);
+        same("round", &named, &(platform, *shard, content, number, escrow))?;
+        let mut positions = BTreeMap::new();
+        for (investor, actor) in self.actors.iter().enumerate() {
+            let at = position_address(address, &actor.address());
+            if !self.exists(&at) {
+                continue;
+            }
+            let position: state::Position = self.world.read(&at);
+            same("round of a position", &position.round, address)?;
+            let position = Position {
+                owner: self.actor_at(&position.owner)?,
+                payer: self.actor_at(&position.payer)?,
+                amount: position.amount.into(),
+                claimed: position.claimed.into(),
+                price: position.price,
+            };
+            positions.insert(investor, position);
+        }
+        let count = u32::try_from(positions.len()).expect("few positions");
+        same("count of positions", &round.positions, &count)?;
+        let stage = match round.status {
+            RoundStatus::Open => Stage::Open,
+            RoundStatus::Funded => Stage::Funded { at: round.funded_at },
+            RoundStatus::Delivered => {
+                same("manifest", &round.manifest_hash, &[7; 32])?;
+                Stage::Delivered { funded_at: round.funded_at, at: round.delivered_at }
+            }
+            RoundStatus::Refunding => Stage::Refunding { funded_at: round.funded_at },
+        };
+        let mut owed = round.owed.into();
+        let mut lane = None;
+        if round.lane > 0 {
+            let slot = lane_at(account, round.lane)?;
+            let terms = &round.terms;
+            let of_lane = (slot.content, slot.round, slot.share_bps, slot.cap, slot.term_seconds);
+            let of_round = (content, number, terms.share_bps, terms.cap, terms.term_seconds);
+            same("terms of a lane", &of_lane, &of_round)?;
+            same("delivery of a lane", &i64::from(slot.delivered_at), &round.delivered_at)?;
+            same("reserved of a lane", &slot.reserved, &[0; 14])?;
+            owed = slot.owed.into();
+            let seconds = slot.baseline_seconds;
+            let earned = BigInt::from(slot.baseline_quotient) * seconds + slot.baseline_remainder;
+            lane = Some(Lane {
+                number: round.lane,
+                baseline: (earned, seconds),
+                earned_at_delivery: slot.earned_at_delivery.into(),
+                high: slot.uplift_high.into(),
+            });
+        }
+        Ok(Round {
+            terms: round.terms,
+            opener: self.actor_at(&round.opener)?,
+            opened_at: round.opened_at,
+            earned_at_opening: round.earned_at_opening.into(),
+            stage,
+            raised: round.raised.into(),
+            escrow: self.world.amount(&round.escrow).into(),
+            lane,
+            owed,
+            claimed: round.claimed.into(),
+            positions,
         })
     }
 
@@ -201,7 +311,39 @@ fn totals(account: &ShardState) -> Totals {
         balances: header.balances.into(),
         delayed: header.delayed.into(),
         credited: header.credited.into(),
+        owed: header.owed.into(),
     }
+}
+
+fn lane_at(account: &ShardState, number: u32) -> Result<&state::Lane, String> {
+    let place = usize::try_from(number).expect("64 bits").checked_sub(1);
+    let lane = place.and_then(|place| account.lanes.get(place));
+    lane.ok_or_else(|| format!("there is no lane {number}"))
+}
+
+/// The rounds that earn on a content.
+fn lanes_of(account: &ShardState, slot: &state::ContentSlot) -> Vec<RoundId> {
+    let mut lanes = Vec::new();
+    let mut number = number_of(slot.first_lane.into());
+    while let Ok(lane) = lane_at(account, number) {
+        lanes.push(RoundId { content: lane.content, number: lane.round });
+        number = number_of(lane.next);
+    }
+    lanes
+}
+
+/// Lanes that were given back, the last one last.
+fn free_lanes(account: &ShardState) -> Result<Vec<u32>, String> {
+    let mut free = Vec::new();
+    let mut number = account.header.free_lane;
+    while number > 0 {
+        free.push(number);
+        number = number_of(lane_at(account, number)?.next);
+    }
+    free.reverse();
+    let count = u32::try_from(free.len()).expect("few lanes");
+    same("count of free lanes", &account.header.free_lanes, &count)?;
+    Ok(free)
 }
 
 /// Refuses two values that differ.

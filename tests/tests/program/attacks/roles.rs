@@ -1,9 +1,10 @@
 //! Signatures, pauses, freezes and stolen keys.
 
 use anchor_lang::{error::ErrorCode, solana_program::instruction::AccountMeta};
-use pixr::{constants::SECONDS_PER_DAY, errors::PixrError};
+use pixr::{constants::SECONDS_PER_DAY, errors::PixrError, state::RoundTerms};
 use pixr_client::withdrawal_address;
 use pixr_tests::{
+    rounds::TERMS,
     transactions::Failure,
     world::{SETTINGS, pack, views},
 };
@@ -55,10 +56,57 @@ pub fn signed_instructions(scene: &mut Scene) -> Vec<(Instruction, Vec<Keypair>)
     all.into_iter().map(|(mut list, signers)| (list.remove(0), signers)).collect()
 }
 
+/// What is done with rounds, each as its rightful signer would send it, all from one state: one round
+/// on alice's content is open, one funded, one earns and is for sale; one of bob's refunds.
+pub fn rounds(scene: &mut Scene) -> Vec<(Instruction, Vec<Keypair>)> {
+    let shard = scene.shard;
+    let earning = scene.earning_round();
+    scene.world.settle(&shard, &[views(ALICE, 100_000)]).expect("a batch");
+    let patron = scene.patron.key.insecure_clone();
+    let list = scene.list(&earning, 5);
+    scene.run(list, &[&patron]);
+    let small = RoundTerms { target: 1_000, ..TERMS };
+    let funded = scene.funded_round(small);
+    scene.world.wait(SETTINGS.baseline_seconds_min.into());
+    let open = scene.world.open_round(&shard, ALICE, small);
+    let refunding = scene.world.open_round(&shard, BOB, TERMS);
+    let invest = scene.invest(refunding, 7);
+    scene.run(invest, &[&patron]);
+    let keeper = scene.keeper();
+    let cancel = scene.platform().cancel_round(keeper.pubkey(), shard, refunding);
+    scene.run(cancel, &[&keeper]);
+    let alice = scene.alice.address();
+    let held = scene.position(&earning).address;
+    let (owner, platform) = (patron.pubkey(), scene.platform());
+    let deliver = scene.deliver(funded, 10_000);
+    let buyer = scene.world.wallet(10);
+    let buy = platform.buy(buyer.address(), buyer.tokens, earning, held, scene.patron.tokens, 5, 0);
+    vec![
+        scene.alice_signs(platform.cancel_round(alice, shard, open)),
+        scene.patron_signs(scene.invest(open, 5)),
+        scene.patron_signs(scene.refund(&refunding)),
+        scene.keeper_signs(deliver),
+        scene.patron_signs(scene.claim(&earning)),
+        scene.patron_signs(scene.list(&earning, 7)),
+        scene.patron_signs(platform.unlist(owner, earning, held)),
+        scene.patron_signs(platform.transfer_position(owner, earning, held, alice)),
+        (vec![buy], vec![buyer.key]),
+    ]
+    .into_iter()
+    .map(|(mut list, signers)| (list.remove(0), signers))
+    .collect()
+}
+
+fn all_signed(scene: &mut Scene) -> Vec<(Instruction, Vec<Keypair>)> {
+    let mut all = signed_instructions(scene);
+    all.extend(rounds(scene));
+    all
+}
+
 #[test]
 fn missing_signer() {
     let mut scene = Scene::new();
-    for (mut instruction, signers) in signed_instructions(&mut scene) {
+    for (mut instruction, signers) in all_signed(&mut scene) {
         let signer = signers[0].pubkey();
         for meta in &mut instruction.accounts {
             if meta.pubkey == signer {
@@ -72,7 +120,7 @@ fn missing_signer() {
 #[test]
 fn wrong_signer() {
     let mut scene = Scene::new();
-    for (mut instruction, signers) in signed_instructions(&mut scene) {
+    for (mut instruction, signers) in all_signed(&mut scene) {
         let (rightful, mallory) = (signers[0].pubkey(), scene.world.wallet(1_000_000));
         for meta in &mut instruction.accounts {
             if meta.pubkey == rightful {
@@ -129,7 +177,7 @@ fn freeze_bypass() {
 #[test]
 fn pause_bypass() {
     let mut scene = Scene::new();
-    let attempts = signed_instructions(&mut scene);
+    let attempts = all_signed(&mut scene);
     scene.pause();
     for (instruction, signers) in attempts {
         let role = signers[0].pubkey();

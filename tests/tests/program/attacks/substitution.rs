@@ -11,7 +11,7 @@ use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use super::roles::signed_instructions;
+use super::roles::{rounds, signed_instructions};
 use crate::{
     interface::committed_idl,
     scene::{ALICE, BOB, Scene},
@@ -19,10 +19,13 @@ use crate::{
 
 /// Accounts that an instruction's sender may choose: where its own money goes to, and which of the
 /// platform's shards a creator registers in.
-const FREE: [(&str, &str); 3] = [
+const FREE: [(&str, &str); 5] = [
     ("withdraw", "destination"),
     ("request_withdrawal", "destination"),
     ("register_creator", "shard"),
+    // A creator's own round, and a keeper's: who pays is who signs.
+    ("invest", "source"),
+    ("buy", "source"),
 ];
 
 /// The names of an instruction and of its accounts, by the discriminator of its data.
@@ -82,6 +85,7 @@ fn substituted_account() {
     let mut scene = Scene::new();
     let mut instructions = signed_instructions(&mut scene);
     instructions.push((scene.execute(0), vec![scene.alice.key.insecure_clone()]));
+    instructions.extend(rounds(&mut scene));
     let candidates = pool(&mut scene);
     scene.world.wait(172_800);
     let before = scene.world.svm.clone();

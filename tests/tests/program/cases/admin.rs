@@ -139,6 +139,17 @@ pub fn cases() -> Vec<Case> {
         case("update_settings", PixrError::FeesTooHigh, |scene| {
             settings(scene, Settings { platform_fee_bps: FEES_BPS_MAX, ..SETTINGS })
         }),
+        case("update_settings", PixrError::BpsTooHigh, |scene| {
+            settings(scene, Settings { shares_bps_max: 10_001, ..SETTINGS })
+        }),
+        case("update_settings", PixrError::BaselineSecondsOutOfBounds, |scene| {
+            let baseline_seconds_min = BASELINE_SECONDS_MIN - 1;
+            settings(scene, Settings { baseline_seconds_min, ..SETTINGS })
+        }),
+        case("update_settings", PixrError::BaselineSecondsOutOfBounds, |scene| {
+            let baseline_seconds_min = BASELINE_SECONDS_MAX + 1;
+            settings(scene, Settings { baseline_seconds_min, ..SETTINGS })
+        }),
         case("set_role", PixrError::NotAdmin, |scene| {
             let guardian = scene.guardian();
             let holder = guardian.pubkey();

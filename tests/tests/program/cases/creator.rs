@@ -57,16 +57,7 @@ fn with_account(
 }
 
 fn blank_content(id: u128) -> ContentSlot {
-    ContentSlot {
-        id: id.to_le_bytes(),
-        views: 0,
-        earned: 0,
-        remainder: 0,
-        creator: 0,
-        first_lane: 0,
-        quality: 0,
-        reserved: [0; 6],
-    }
+    ContentSlot::new(id.to_le_bytes(), 0, 0)
 }
 
 pub fn cases() -> Vec<Case> {

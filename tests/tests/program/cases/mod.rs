@@ -4,6 +4,7 @@ mod admin;
 mod creator;
 mod keeper;
 mod patron;
+mod rounds;
 
 use std::collections::BTreeSet;
 
@@ -29,7 +30,7 @@ pub fn case(
 }
 
 fn all() -> Vec<Case> {
-    [admin::cases(), creator::cases(), keeper::cases(), patron::cases()]
+    [admin::cases(), creator::cases(), keeper::cases(), patron::cases(), rounds::cases()]
         .into_iter()
         .flatten()
         .collect()

@@ -67,7 +67,7 @@ pub fn initialize_platform(
         shard_count: 0,
         paused: false,
         bump: ctx.bumps.platform,
-        reserved: [0; 64],
+        reserved: [0; 58],
     });
     emit!(PlatformInitialized {
         platform: platform.key(),

@@ -23,16 +23,7 @@ pub fn register_content(ctx: Context<Register>, creator: u32, id: [u8; 16]) -> R
         let mut shard = ShardMut::parse(&mut data)?;
         let authority = shard.creator(creator)?.authority;
         require!(by_keeper || accounts.registrar.key() == authority, PixrError::NotCreatorOrKeeper);
-        let content = shard.add_content(ContentSlot {
-            id,
-            views: 0,
-            earned: 0,
-            remainder: 0,
-            creator,
-            first_lane: 0,
-            quality,
-            reserved: [0; 6],
-        })?;
+        let content = shard.add_content(ContentSlot::new(id, creator, quality))?;
         emit!(ContentRegistered { shard: accounts.shard.key(), content, creator, id, quality });
     }
     if !by_keeper {

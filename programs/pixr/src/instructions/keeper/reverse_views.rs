@@ -30,7 +30,7 @@ pub fn reverse_views(ctx: Context<KeeperBatch>, sequence: u64, entries: Vec<u8>)
         let content = shard.content(index)?;
         content.views =
             content.views.checked_sub(entry.views).ok_or(PixrError::ReversalExceedsViews)?;
-        let rate = rate_floor(settings.base_rate, content.quality);
+        let rate = rate_floor(settings.base_rate, content.quality());
         let weight = entry.views.wrapping_mul(entry.relevance);
         let (worth, remainder) =
             reverse_ceil(weight, rate, content.remainder).ok_or(PixrError::ReversalTooLarge)?;

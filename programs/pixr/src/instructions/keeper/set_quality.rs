@@ -12,8 +12,7 @@ pub fn set_quality(ctx: Context<KeeperBatch>, content: u32, quality: u16) -> Res
     require_gte!(BPS_MAX, quality, PixrError::BpsTooHigh);
     let mut data = accounts.shard.as_ref().try_borrow_mut_data()?;
     let mut shard = ShardMut::parse(&mut data)?;
-    let slot = shard.content(content)?;
-    let before = core::mem::replace(&mut slot.quality, quality);
+    let before = shard.content(content)?.set_quality(quality);
     emit!(QualityChanged {
         shard: accounts.shard.key(),
         content,

@@ -2,10 +2,25 @@ use anchor_lang::prelude::*;
 
 use crate::{constants::SECONDS_PER_DAY, errors::PixrError, state::Settings};
 
+/// Most that a shard credits in its life, in base units: lanes subtract its counters with a sign.
+const CREDITED_MAX: u64 = i64::MAX.cast_unsigned();
+
+/// What a batch adds up to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    /// Views.
+    pub views: u64,
+    /// Base units that contents earned.
+    pub earned: u64,
+    /// Of them, base units that lanes took for rounds.
+    pub owed: u64,
+}
+
 /// Header of a ledger shard. Amounts are base units of the platform's mint.
 ///
 /// **Always true**: the vault holds at least [`Shard::liabilities`]; `credited` is the sum of
-/// `earned` over all contents; `balances` is the sum of `balance` over all creators.
+/// `earned` over all contents, of which rounds took `shared` and creators the rest; `balances` is the
+/// sum of `balance` over all creators; `owed` is the sum of what is owed to rounds and not yet paid.
 #[account(zero_copy)]
 #[derive(Debug, PartialEq, Eq)]
 #[repr(C)]
@@ -28,7 +43,7 @@ pub struct Shard {
     pub balances: u64,
     /// Sum of all delayed withdrawals.
     pub delayed: u64,
-    /// Owed to funded upgrades.
+    /// Owed to rounds: the investors' part of what was credited, as far as it is not paid.
     pub owed: u64,
     /// The platform's part of tips, not yet collected.
     pub platform_fees: u64,
@@ -63,7 +78,7 @@ pub struct Shard {
     pub content_count: u32,
     /// Content slots.
     pub content_capacity: u32,
-    /// Lanes in use.
+    /// Lanes that are or were in use.
     pub lane_count: u32,
     /// Lanes.
     pub lane_capacity: u32,
@@ -71,8 +86,21 @@ pub struct Shard {
     pub version: u8,
     /// Bump of the vault's address.
     pub vault_bump: u8,
+    /// Zero.
+    pub padding: [u8; 2],
+    /// Number of the first free lane among those that were in use, from 1; zero when there is none.
+    pub free_lane: u32,
+    /// How many of them there are.
+    pub free_lanes: u32,
+
+    /// Lifetime: of `credited`, what lanes took for rounds.
+    pub shared: u64,
+    /// Lifetime: paid to investors.
+    pub claimed: u64,
+    /// Lifetime: credited to creators by support rounds.
+    pub supported: u64,
     /// Room for later versions; zero.
-    pub reserved: [u8; 226],
+    pub reserved: [u8; 192],
 }
 
 const _: () = assert!(size_of::<Shard>() == super::layout::HEADER_BYTES - 8);
@@ -108,14 +136,15 @@ impl Shard {
         }
     }
 
-    /// Books a batch's credits: out of the budget, into the balances, within both caps.
+    /// Books a batch's credits: out of the budget, into the balances and what rounds are owed, within
+    /// both caps.
     pub fn book_credits(
         &mut self,
         settings: &Settings,
         unix_seconds: i64,
-        amount: u64,
-        views: u64,
+        totals: &Totals,
     ) -> Result<()> {
+        let Totals { views, earned: amount, owed } = *totals;
         require_gte!(settings.batch_cap, amount, PixrError::BatchCapExceeded);
         self.roll_day(unix_seconds);
         let day_credited = add(self.day_credited, amount)?;
@@ -124,8 +153,11 @@ impl Shard {
         self.reward_budget =
             self.reward_budget.checked_sub(amount).ok_or(PixrError::BudgetExhausted)?;
         // These bound every counter of a slot too: none of them grows faster than its shard's.
-        self.balances = add(self.balances, amount)?;
+        self.balances = add(self.balances, take(amount, owed)?)?;
+        self.owed = add(self.owed, owed)?;
         self.credited = add(self.credited, amount)?;
+        require_gte!(CREDITED_MAX, self.credited, PixrError::Overflow);
+        self.shared = add(self.shared, owed)?;
         self.views = add(self.views, views)?;
         Ok(())
     }
@@ -158,6 +190,26 @@ impl Shard {
         self.platform_fees = add(self.platform_fees, platform_fee)?;
         self.processing_fees = add(self.processing_fees, processing_fee)?;
         Ok(())
+    }
+
+    /// Books what a support round raised for a creator.
+    pub fn book_support(&mut self, amount: u64) -> Result<()> {
+        self.balances = add(self.balances, amount)?;
+        self.supported = add(self.supported, amount)?;
+        Ok(())
+    }
+
+    /// Books what is paid to an investor.
+    pub fn book_claim(&mut self, amount: u64) -> Result<()> {
+        self.owed = take(self.owed, amount)?;
+        self.claimed = add(self.claimed, amount)?;
+        Ok(())
+    }
+
+    /// Books what rounding left of a round whose investors are paid: back into the reward budget.
+    pub fn book_dust(&mut self, amount: u64) -> Result<()> {
+        self.owed = take(self.owed, amount)?;
+        self.fund(amount)
     }
 
     /// Books an immediate withdrawal.

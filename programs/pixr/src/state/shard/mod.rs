@@ -11,13 +11,15 @@
 mod content_index;
 mod header;
 mod lane;
+mod lanes;
 mod layout;
 mod slots;
 mod view;
 
 pub use content_index::bucket_of;
-pub use header::Shard;
-pub use lane::Lane;
+pub use header::{Shard, Totals};
+pub use lane::{Lane, LaneTerms, link_of, number_of};
+pub use lanes::LaneTotals;
 pub use layout::{BYTES_PER_CONTENT, Capacities, HEADER_BYTES};
 pub use slots::{ContentSlot, CreatorSlot};
-pub use view::{ShardMut, ShardRef, read_header};
+pub use view::{ShardMut, ShardRef, Slots, read_header};

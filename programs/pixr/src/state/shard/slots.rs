@@ -1,6 +1,6 @@
 use anchor_lang::prelude::*;
 
-use crate::{errors::PixrError, state::Settings};
+use crate::{constants::BPS_MAX, errors::PixrError, state::Settings};
 
 /// A creator. Amounts are base units.
 ///
@@ -89,12 +89,69 @@ pub struct ContentSlot {
     pub remainder: i64,
     /// Index of the creator slot that is credited.
     pub creator: u32,
-    /// Number of the first lane that earns on this content, from 1; zero when there is none.
+    /// Link to the first lane that earns on this content: see `link_of`.
     pub first_lane: u32,
-    /// Basis points.
-    pub quality: u16,
+    /// Quality in basis points, and [`ContentSlot::HAS_LANES`]: read it with
+    /// [`ContentSlot::quality`].
+    pub quality_and_flag: u16,
     /// Room for later versions; zero.
-    pub reserved: [u8; 6],
+    pub reserved: [u8; 2],
+    /// Number of the next round, from 0.
+    pub next_round: u32,
 }
 
 const _: () = assert!(size_of::<ContentSlot>() == 56);
+
+impl ContentSlot {
+    /// Set in [`ContentSlot::quality_and_flag`] while the content has lanes. Any quality is below it,
+    /// so settlement tells by one comparison of what it reads anyway.
+    pub const HAS_LANES: u16 = 1 << 15;
+
+    /// A content that has earned nothing yet.
+    pub fn new(id: [u8; 16], creator: u32, quality: u16) -> Self {
+        Self {
+            id,
+            views: 0,
+            earned: 0,
+            remainder: 0,
+            creator,
+            first_lane: 0,
+            quality_and_flag: quality,
+            reserved: [0; 2],
+            next_round: 0,
+        }
+    }
+
+    /// Quality in basis points.
+    #[inline(always)]
+    pub fn quality(&self) -> u16 {
+        if self.has_lanes() {
+            self.quality_and_flag & !Self::HAS_LANES
+        } else {
+            self.quality_and_flag
+        }
+    }
+
+    /// Whether there are lanes that earn on this content.
+    #[inline(always)]
+    pub fn has_lanes(&self) -> bool {
+        self.quality_and_flag > BPS_MAX
+    }
+
+    /// Sets the quality, which is at most 10,000, and returns what it was.
+    pub fn set_quality(&mut self, quality: u16) -> u16 {
+        let before = self.quality();
+        self.quality_and_flag ^= before ^ quality;
+        before
+    }
+
+    /// Sets the link to the first lane.
+    pub(super) fn set_first_lane(&mut self, link: u64) -> Result<()> {
+        self.first_lane = u32::try_from(link).map_err(|_| PixrError::ShardCorrupt)?;
+        let flag = if link > 0 { Self::HAS_LANES } else { 0 };
+        self.quality_and_flag = self.quality() | flag;
+        Ok(())
+    }
+}
+
+const _: () = assert!(BPS_MAX < ContentSlot::HAS_LANES);

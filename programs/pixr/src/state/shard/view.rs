@@ -16,7 +16,7 @@ pub struct ShardRef<'a> {
     pub creators: &'a [CreatorSlot],
     /// Content slots in use.
     pub contents: &'a [ContentSlot],
-    /// Lanes in use.
+    /// Lanes that are or were in use.
     pub lanes: &'a [Lane],
 }
 
@@ -28,7 +28,19 @@ pub struct ShardMut<'a> {
     pub creators: &'a mut [CreatorSlot],
     /// Content slots.
     pub contents: &'a mut [ContentSlot],
+    /// Lanes.
+    pub lanes: &'a mut [Lane],
     index: &'a mut [u32],
+}
+
+/// The slots in use.
+pub struct Slots<'a> {
+    /// Creator slots.
+    pub creators: &'a mut [CreatorSlot],
+    /// Content slots.
+    pub contents: &'a mut [ContentSlot],
+    /// Lanes, free ones among them.
+    pub lanes: &'a mut [Lane],
 }
 
 fn corrupt<E>(_: E) -> Error {
@@ -67,7 +79,7 @@ fn sections(data: &[u8]) -> Result<[usize; 4]> {
     Ok([a.map_err(corrupt)?, b.map_err(corrupt)?, c.map_err(corrupt)?, d.map_err(corrupt)?])
 }
 
-fn count(count: u32) -> usize {
+pub(super) fn count(count: u32) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
@@ -96,6 +108,12 @@ impl<'a> ShardRef<'a> {
         let slot = self.creators.get(count(index));
         Ok(slot.ok_or(PixrError::UnknownCreator)?)
     }
+
+    /// The content slot with this index.
+    pub fn content(&self, index: u32) -> Result<&ContentSlot> {
+        let slot = self.contents.get(count(index));
+        Ok(slot.ok_or(PixrError::UnknownContent)?)
+    }
 }
 
 impl<'a> ShardMut<'a> {
@@ -105,20 +123,27 @@ impl<'a> ShardMut<'a> {
         let (header, rest) = data.split_at_mut(HEADER_BYTES);
         let (creators, rest) = rest.split_at_mut(creators);
         let (contents, rest) = rest.split_at_mut(contents);
-        let (_, index) = rest.split_at_mut(lanes);
+        let (lanes, index) = rest.split_at_mut(lanes);
         Ok(Self {
             header: bytemuck::try_from_bytes_mut(&mut header[8..]).map_err(corrupt)?,
             creators: bytemuck::try_cast_slice_mut(creators).map_err(corrupt)?,
             contents: bytemuck::try_cast_slice_mut(contents).map_err(corrupt)?,
+            lanes: bytemuck::try_cast_slice_mut(lanes).map_err(corrupt)?,
             index: bytemuck::try_cast_slice_mut(index).map_err(corrupt)?,
         })
     }
 
-    /// The content slots in use, the creator slots in use, and the header: what settlement needs.
-    pub fn split(&mut self) -> (&mut Shard, &mut [CreatorSlot], &mut [ContentSlot]) {
+    /// The header and the slots in use: what settlement needs.
+    pub fn split(&mut self) -> (&mut Shard, Slots<'_>) {
         let creators = count(self.header.creator_count);
         let contents = count(self.header.content_count);
-        (self.header, &mut self.creators[..creators], &mut self.contents[..contents])
+        let lanes = count(self.header.lane_count);
+        let slots = Slots {
+            creators: &mut self.creators[..creators],
+            contents: &mut self.contents[..contents],
+            lanes: &mut self.lanes[..lanes],
+        };
+        (self.header, slots)
     }
 
     /// The creator slot with this index.
