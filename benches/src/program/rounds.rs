@@ -113,9 +113,6 @@ fn payments() -> Costs {
             world.run(&[step], &[signer]).expect("a transaction").compute_units_consumed
         })
     });
-    if std::env::var_os("PIXR_LOGS").is_some() {
-        println!("{few:?} {many:?}");
-    }
     let delta = few.iter().zip(many).map(|(few, many)| few.abs_diff(many)).max();
     Costs {
         invest: invest.compute_units_consumed,

@@ -133,7 +133,8 @@ impl Sent {
         for slot in shard.contents {
             let (views, weight) =
                 self.weights.get(&ContentId(slot.id)).copied().unwrap_or_default();
-            let product = BigUint::from(weight) * base_rate * u32::from(slot.quality()) / 10_000_u32;
+            let product =
+                BigUint::from(weight) * base_rate * u32::from(slot.quality()) / 10_000_u32;
             let earned = product / SCALE;
             let id = ContentId(slot.id);
             assert_eq!(slot.views, views, "views of {id}");
