@@ -42,7 +42,7 @@ fn every_event_of_the_interface_is_here() {
     expected.sort_unstable();
     names.sort_unstable();
     assert_eq!(names, expected);
-    assert_eq!(names.len(), 23);
+    assert_eq!(names.len(), 36);
 }
 
 #[test]
