@@ -1,11 +1,12 @@
 //! How long it takes to recompute every balance from ten million published lines.
 
 use std::{
-    process::Stdio,
+    io::Seek,
     time::{Duration, Instant},
 };
 
 use pixr_keeper::views::Form;
+use serde::Deserialize;
 
 use super::{
     daemon::{Place, memory_peak},
@@ -20,6 +21,17 @@ const ROUND: u64 = 1_000_000;
 /// Short windows: views of a content in one window share a line.
 const OFTEN: &str = "[settlement]\nbatch_interval_ms = 100\n";
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// The part of the answer that matters here.
+#[derive(Deserialize)]
+struct Answer {
+    shards: Vec<Shard>,
+}
+
+#[derive(Deserialize)]
+struct Shard {
+    lines: u64,
+}
 
 /// Settles as many lines, and adds time and memory of `pixr verify`.
 pub async fn measure(report: &mut Report, server: &Server) -> anyhow::Result<()> {
@@ -40,7 +52,8 @@ pub async fn measure(report: &mut Report, server: &Server) -> anyhow::Result<()>
     (_, lines) = progress::settled(&client).await?;
     daemon.stop()?;
     let started = Instant::now();
-    let mut verify = place.command(&["verify", "--json"]).stdout(Stdio::null()).spawn()?;
+    let mut answer = tempfile::tempfile()?;
+    let mut verify = place.command(&["verify", "--json"]).stdout(answer.try_clone()?).spawn()?;
     let mut peak = 0;
     let status = loop {
         peak = memory_peak(verify.id()).unwrap_or_default().max(peak);
@@ -51,6 +64,10 @@ pub async fn measure(report: &mut Report, server: &Server) -> anyhow::Result<()>
     };
     let seconds = started.elapsed().as_secs_f64();
     anyhow::ensure!(status.success(), "verify found a difference");
+    answer.rewind()?;
+    let answer: Answer = serde_json::from_reader(answer)?;
+    let verified: u64 = answer.shards.iter().map(|shard| shard.lines).sum();
+    anyhow::ensure!(verified == lines, "{verified} of {lines} lines were verified");
     report.add("verified_lines", lines as f64, "lines", Goal::AtLeast(LINES as f64), None);
     let scaled = seconds * LINES as f64 / lines as f64;
     report.add("verify_10m_seconds", scaled, "s", Goal::AtMost(60.0), None);
