@@ -44,65 +44,38 @@ pub(super) fn encoder(spec: &VideoSpec, threads: u32) -> Vec<String> {
     );
     let quality = spec.quality.to_string();
     let (max, buffer) = (format!("{}k", spec.kbps_max), format!("{}k", spec.kbps_max * 2));
+    let bounded = ["-maxrate", &max, "-bufsize", &buffer, "-threads", &threads, "-forced-idr", "1"];
     let fast = spec.effort == Effort::Fast;
-    let arguments: Vec<&str> = match spec.codec {
-        Codec::H264 => vec![
-            "-c:v",
+    let (name, preset, bounded, own): (_, _, &[&str], &[&str]) = match spec.codec {
+        Codec::H264 => (
             "libx264",
-            "-preset",
             if fast { "veryfast" } else { "medium" },
-            "-profile:v",
-            "high",
-            "-crf",
-            &quality,
-            "-maxrate",
-            &max,
-            "-bufsize",
-            &buffer,
-            "-threads",
-            &threads,
-            "-forced-idr",
-            "1",
-            "-x264-params",
-            "scenecut=0:keyint=infinite:open-gop=0",
-            // The encoder's name and settings.
-            "-bsf:v",
-            "filter_units=remove_types=6",
-        ],
-        Codec::Hevc => vec![
-            "-c:v",
+            &bounded,
+            &[
+                "-profile:v",
+                "high",
+                "-x264-params",
+                "scenecut=0:keyint=infinite:open-gop=0",
+                // The encoder's name and settings.
+                "-bsf:v",
+                "filter_units=remove_types=6",
+            ],
+        ),
+        Codec::Hevc => (
             "libx265",
-            "-preset",
             if fast { "ultrafast" } else { "fast" },
-            "-crf",
-            &quality,
-            "-maxrate",
-            &max,
-            "-bufsize",
-            &buffer,
-            "-threads",
-            &threads,
-            "-forced-idr",
-            "1",
-            "-tag:v",
-            "hvc1",
-            "-x265-params",
-            &hevc,
-        ],
-        Codec::Av1 => vec![
-            "-c:v",
+            &bounded,
+            &["-tag:v", "hvc1", "-x265-params", &hevc],
+        ),
+        Codec::Av1 => (
             "libsvtav1",
-            "-preset",
             if fast { "11" } else { "8" },
-            "-crf",
-            &quality,
-            "-g",
-            "100000",
-            "-svtav1-params",
-            &lp,
-        ],
+            &[],
+            &["-g", "100000", "-svtav1-params", &lp],
+        ),
     };
-    arguments.into_iter().map(String::from).collect()
+    let common = ["-c:v", name, "-preset", preset, "-crf", &quality];
+    common.iter().chain(bounded).chain(own).copied().map(String::from).collect()
 }
 
 /// Frame ranges that are encoded one by one in a chunk. This AV1 encoder cannot place keyframes, so

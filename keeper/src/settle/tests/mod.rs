@@ -6,7 +6,6 @@ mod crashes;
 mod faults;
 mod keepers;
 mod recut;
-mod speed;
 
 use std::time::Duration;
 

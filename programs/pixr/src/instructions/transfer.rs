@@ -19,14 +19,9 @@ pub fn pay_in<'info>(
     amount: u64,
 ) -> Result<()> {
     require_gt!(amount, 0, PixrError::AmountIsZero);
-    require_gte!(source.amount, amount, PixrError::InsufficientTokens);
-    let accounts = TransferChecked {
-        from: source.to_account_info(),
-        mint: mint.to_account_info(),
-        to: vault.to_account_info(),
-        authority: owner.to_account_info(),
-    };
-    transfer_checked(CpiContext::new(token_program, accounts), amount, mint.decimals)
+    let transfer =
+        Transfer { token_program, mint: mint.as_ref(), from: source.as_ref(), to: vault.as_ref() };
+    transfer.signed_by(owner, amount)
 }
 
 /// Pays `amount` out of the vault of `shard`, signed by the vault's own address.
@@ -40,18 +35,9 @@ pub fn pay_out<'info>(
 ) -> Result<()> {
     let bump = [shard.load()?.vault_bump];
     let key = shard.key();
-    let signer: &[&[u8]] = &[seeds::VAULT, key.as_ref(), &bump];
-    let accounts = TransferChecked {
-        from: vault.to_account_info(),
-        mint: mint.to_account_info(),
-        to: destination.to_account_info(),
-        authority: vault.to_account_info(),
-    };
-    transfer_checked(
-        CpiContext::new_with_signer(token_program, accounts, &[signer]),
-        amount,
-        mint.decimals,
-    )
+    let (from, to) = (vault.as_ref(), destination.as_ref());
+    Transfer { token_program, mint: mint.as_ref(), from, to }
+        .signed_by_seeds(&[seeds::VAULT, key.as_ref(), &bump], amount)
 }
 
 /// Reads the vault again after a transfer and checks that it covers what the shard owes.

@@ -1,7 +1,6 @@
 mod durability;
 mod reading;
 mod sending;
-mod speed;
 
 use anchor_lang::prelude::Pubkey;
 use solana_account::Account;
