@@ -186,8 +186,51 @@ table! {
     }
 }
 
+table! {
+    rounds (address) {
+        address -> Text,
+        shard -> Int4,
+        content -> Int4,
+        number -> Int4,
+        kind -> Text,
+        target -> Int8,
+        deadline -> Timestamptz,
+        delivery_seconds -> Int8,
+        share_bps -> Int4,
+        cap -> Int8,
+        term_seconds -> Int8,
+        plan_hash -> Bytea,
+        status -> Text,
+        raised -> Int8,
+        claimed -> Int8,
+        opened_at -> Timestamptz,
+        earned_at_opening -> Int8,
+        deliver_until -> Nullable<Timestamptz>,
+        delivered_at -> Nullable<Timestamptz>,
+        manifest_hash -> Nullable<Bytea>,
+        lane -> Nullable<Int4>,
+        baseline_earned -> Nullable<Int8>,
+        baseline_seconds -> Nullable<Int8>,
+        earned_at_delivery -> Nullable<Int8>,
+        owed -> Nullable<Int8>,
+    }
+}
+
+table! {
+    positions (address) {
+        address -> Text,
+        round -> Text,
+        owner -> Text,
+        amount -> Int8,
+        claimed -> Int8,
+        price -> Nullable<Int8>,
+        closed -> Bool,
+    }
+}
+
 joinable!(windows -> plans (plan));
 joinable!(batches -> plans (plan));
+joinable!(positions -> rounds (round));
 
 allow_tables_to_appear_in_same_query!(
     batches,
@@ -201,8 +244,10 @@ allow_tables_to_appear_in_same_query!(
     leases,
     log_positions,
     plans,
+    positions,
     publications,
     reversed_events,
+    rounds,
     shards,
     transactions,
     windows,
