@@ -1,7 +1,7 @@
 //! The keeper: aggregates view events, settles them on-chain, and lets anybody check it.
 //!
 //! Dependencies point one way: `cli → app →` the parts that do the work (`ingest`, `count`, `settle`,
-//! `index`, `verify`, `explain`) `→` what they stand on (`log`, `store`, `chain`) `→ views`, `config`.
+//! `index`, `media`, `verify`, `explain`) `→` what they stand on (`log`, `store`, `chain`) `→ views`, `config`.
 
 pub mod amount;
 pub mod app;
@@ -17,6 +17,7 @@ pub mod index;
 pub mod ingest;
 pub mod keys;
 pub mod log;
+pub mod media;
 pub mod objects;
 pub mod observe;
 pub mod register;

@@ -76,6 +76,12 @@ impl fmt::Debug for Hash {
 #[error("{0:?} is not a SHA-256 value: 64 lowercase hexadecimal digits")]
 pub struct NotAHash(String);
 
+impl From<[u8; 32]> for Hash {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
 impl FromStr for Hash {
     type Err = NotAHash;
 

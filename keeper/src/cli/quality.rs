@@ -1,7 +1,5 @@
 //! `pixr quality`.
 
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl};
-use diesel_async::RunQueryDsl;
 use solana_signer::Signer;
 
 use super::{
@@ -12,7 +10,7 @@ use super::{
 use crate::{
     app::{Access, App, Ledger},
     index,
-    store::{StoreError, schema::contents},
+    store::contents::{self, Slot},
     views::ContentId,
 };
 
@@ -38,7 +36,7 @@ pub async fn run(context: Context, command: Command) -> anyhow::Result<()> {
     let set = async |app: &App| {
         let keeper = operate::keeper(app).await?;
         index::catch_up(app).await?;
-        let Some((shard, content)) = slot(app, id).await? else {
+        let Some(Slot { shard, content }) = contents::find(&app.store, id).await? else {
             return Err(bad(format!("no shard has the content {id}: see `pixr register content`")));
         };
         let shard = Ledger::finalized(app).shard(shard).await?;
@@ -47,20 +45,4 @@ pub async fn run(context: Context, command: Command) -> anyhow::Result<()> {
         operate_once(app, &once, done, &[set], &[&keeper]).await
     };
     context.show(&context.with_app(Access::ReadWrite, set).await?)
-}
-
-/// The shard and index of a content: of the first shard that has it, where its views count.
-async fn slot(app: &App, id: ContentId) -> Result<Option<(u32, u32)>, StoreError> {
-    let row: Option<(i32, i32)> = contents::table
-        .filter(contents::id.eq(id.0.as_slice()))
-        .select((contents::shard, contents::content))
-        .order(contents::shard)
-        .first(&mut app.store.get().await?)
-        .await
-        .optional()?;
-    row.map(|(shard, content)| match (u32::try_from(shard), u32::try_from(content)) {
-        (Ok(shard), Ok(content)) => Ok((shard, content)),
-        _ => Err(StoreError::Corrupt(format!("content {shard}/{content}"))),
-    })
-    .transpose()
 }

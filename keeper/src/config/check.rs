@@ -4,13 +4,13 @@ use std::ops::RangeInclusive;
 
 use tracing_subscriber::EnvFilter;
 
-use super::{Config, ConfigError, LogKind, SourceConfig};
+use super::{Config, ConfigError, LogKind, SourceConfig, media};
 
 const DAY: u64 = 86_400;
 
 /// A number of the configuration with its bounds.
 pub(super) struct Number {
-    pub key: &'static str,
+    pub key: String,
     pub value: i128,
     pub range: RangeInclusive<u64>,
 }
@@ -42,13 +42,14 @@ fn grouped(number: u64) -> String {
 /// Every number of `config` outside the tables of sources.
 pub(super) fn numbers(config: &Config) -> Vec<Number> {
     let size = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
-    let number = |key, value: u64, range| Number { key, value: value.into(), range };
+    let number =
+        |key: &str, value: u64, range| Number { key: key.into(), value: value.into(), range };
     let Config { chain, database, log, ingest, counting, settlement, .. } = config;
-    vec![
+    let mut numbers = vec![
         number("chain.timeout_ms", chain.timeout_ms.0, 100..=300_000),
         number("chain.slots_behind_max", chain.slots_behind_max, 1..=10_000),
         number("database.connections_max", size(database.connections_max), 4..=1_000),
-        Number { key: "log.partitions", value: log.partitions.into(), range: 1..=256 },
+        Number { key: "log.partitions".into(), value: log.partitions.into(), range: 1..=256 },
         number("log.retention_seconds", log.retention_seconds.0.into(), 1..=366 * DAY),
         number("ingest.body_bytes_max", size(ingest.body_bytes_max), 1_024..=1 << 30),
         number("ingest.events_max", size(ingest.events_max), 1..=10_000_000),
@@ -68,7 +69,9 @@ pub(super) fn numbers(config: &Config) -> Vec<Number> {
         number("settlement.age_max_seconds", settlement.age_max_seconds.0.into(), 1..=31 * DAY),
         number("settlement.priority_fee_calm", settlement.priority_fee_calm, 0..=100_000_000),
         number("settlement.priority_fee_max", settlement.priority_fee_max, 0..=100_000_000),
-    ]
+    ];
+    numbers.extend(media::numbers(&config.media));
+    numbers
 }
 
 impl Config {
@@ -79,7 +82,7 @@ impl Config {
             let Number { range, value, .. } = &number;
             if !(i128::from(*range.start())..=i128::from(*range.end())).contains(value) {
                 return Err(ConfigError::not_accepted(
-                    number.key,
+                    &number.key,
                     &value.to_string(),
                     &number.accepted(),
                 ));

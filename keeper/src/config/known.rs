@@ -4,15 +4,15 @@ use serde::Deserialize;
 
 use super::{
     ChainConfig, Config, CountingConfig, DataConfig, DatabaseConfig, IngestConfig, KeysConfig,
-    LogConfig, ObjectsConfig, ObserveConfig, SettlementConfig, SourceConfig, VARIABLES,
-    check::numbers, fields,
+    LogConfig, MediaConfig, ObjectsConfig, ObserveConfig, SettlementConfig, SourceConfig,
+    VARIABLES, check::numbers, fields, media,
 };
 
 /// Prefix of the keys of every source.
 const SOURCES: &str = "ingest.sources.";
 
 /// The sections of a file, each with its keys.
-pub(super) fn sections() -> [(&'static str, &'static [&'static str]); 10] {
+pub(super) fn sections() -> [(&'static str, &'static [&'static str]); 11] {
     fn keys<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
         fields::of::<T>()
     }
@@ -26,8 +26,14 @@ pub(super) fn sections() -> [(&'static str, &'static [&'static str]); 10] {
         ("settlement", keys::<SettlementConfig>()),
         ("keys", keys::<KeysConfig>()),
         ("objects", keys::<ObjectsConfig>()),
+        ("media", keys::<MediaConfig>()),
         ("observe", keys::<ObserveConfig>()),
     ]
+}
+
+/// The keys of a table within a section, `media.limits`.
+pub(super) fn table_keys(path: &str) -> Option<&'static [&'static str]> {
+    media::tables().into_iter().find(|(table, _)| *table == path).map(|(_, keys)| keys)
 }
 
 /// The keys of a source.
@@ -71,11 +77,11 @@ pub(super) fn accepted(key: &str) -> Option<String> {
     if let Some(number) = numbers(&Config::default()).iter().find(|number| number.key == key) {
         return Some(number.accepted());
     }
-    if sections().iter().any(|(section, _)| *section == key) {
+    if sections().iter().any(|(section, _)| *section == key) || table_keys(key).is_some() {
         return Some(format!("a table, [{key}]"));
     }
     let text = match general(key).as_str() {
-        "data.folder" | "database.server" => "a folder",
+        "data.folder" | "database.server" | "media.folder" => "a folder",
         "chain.rpc_url" => {
             "embedded, localnet, devnet, testnet, mainnet, or the URL of an RPC endpoint"
         }
@@ -90,7 +96,9 @@ pub(super) fn accepted(key: &str) -> Option<String> {
         "ingest.sources.*.key_sha256" => "64 hexadecimal digits, the SHA-256 of the source's key",
         "ingest.sources.*.token_secret" => "a text of at least 32 bytes",
         "ingest.sources.*.events_per_second_max" => "a whole number from 1 to 4,294,967,295",
-        "ingest.sources.*.reports_fraud" => "true or false",
+        "ingest.sources.*.reports_fraud" | "ingest.sources.*.uploads_media" | "media.serve" => {
+            "true or false"
+        }
         "keys.master_seed" => "64 hexadecimal digits",
         "keys.treasury" | "keys.keeper" | "keys.admin" | "keys.guardian" => {
             "a key pair in base58, as a JSON list of 64 numbers, or the path of a file with either"

@@ -12,7 +12,7 @@ use url::Url;
 use super::{Config, known};
 
 /// Variables of the environment, and the key that each of them sets.
-pub const VARIABLES: [(&str, &str); 13] = [
+pub const VARIABLES: [(&str, &str); 15] = [
     ("SOLANA_RPC_URL", "chain.rpc_url"),
     ("SOLANA_WS_URL", "chain.ws_url"),
     ("DATABASE_URL", "database.url"),
@@ -26,6 +26,8 @@ pub const VARIABLES: [(&str, &str); 13] = [
     ("AWS_REGION", "objects.aws_region"),
     ("S3_BUCKET", "objects.s3_bucket"),
     ("PIXR_DATA", "data.folder"),
+    ("PIXR_MEDIA", "media.folder"),
+    ("MEDIA_WORKERS", "media.workers"),
 ];
 
 /// The variable that names the configuration file.
@@ -144,7 +146,21 @@ fn check_keys(tree: &Table) -> Result<(), ConfigError> {
             if path == "ingest.sources" {
                 check_source_keys(value)?;
             }
+            check_table_keys(&path, value)?;
         }
+    }
+    Ok(())
+}
+
+/// The same for tables within a section.
+fn check_table_keys(path: &str, table: &Value) -> Result<(), ConfigError> {
+    let Some(keys) = known::table_keys(path) else { return Ok(()) };
+    for (key, value) in table.as_table().into_iter().flatten() {
+        let path = format!("{path}.{key}");
+        if !keys.contains(&key.as_str()) {
+            return Err(unknown(&path, key, keys.iter().copied()));
+        }
+        check_table_keys(&path, value)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod check;
 mod fields;
 mod known;
 mod load;
+mod media;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use serde_with::{DisplayFromStr, serde_as};
 
 pub use load::{ConfigError, Environment, VARIABLES, load, locate};
+pub use media::MediaConfig;
 pub use values::{ChainKind, LogFormat, LogKind, Millis, Seconds, Secret};
 
 /// Everything that a keeper can be told.
@@ -33,6 +35,7 @@ pub struct Config {
     pub settlement: SettlementConfig,
     pub keys: KeysConfig,
     pub objects: ObjectsConfig,
+    pub media: MediaConfig,
     pub observe: ObserveConfig,
 }
 
@@ -119,6 +122,9 @@ pub struct SourceConfig {
     /// Whether this source may report fraud.
     #[serde(default)]
     pub reports_fraud: bool,
+    /// Whether this source may send videos.
+    #[serde(default)]
+    pub uploads_media: bool,
 }
 
 /// Which events count.

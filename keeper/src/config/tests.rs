@@ -52,6 +52,17 @@ fn the_example_has_every_key_and_the_variables_beside_them() {
             assert!(value.is_some(), "config.example.toml lacks {section}.{key}");
         }
     }
+    for (path, keys) in media::tables() {
+        let table = path.split('.').fold(&full["media"], |table, name| match name {
+            "media" => table,
+            name => &table[name],
+        });
+        for key in keys {
+            assert!(table.get(key).is_some(), "config.example.toml lacks {path}.{key}");
+            let key = format!("{path}.{key}");
+            assert!(known::accepted(&key).is_some(), "{key}");
+        }
+    }
     let source = full["ingest"]["sources"].as_table().unwrap().values().next().unwrap();
     for key in known::source_keys() {
         assert!(source.get(key).is_some(), "config.example.toml lacks sources.NAME.{key}");
@@ -122,6 +133,8 @@ fn every_variable_sets_its_key_and_wins() {
         // A word made of digits stays a word.
         ("S3_BUCKET", "12345"),
         ("PIXR_DATA", "/elsewhere"),
+        ("PIXR_MEDIA", "/scratch"),
+        ("MEDIA_WORKERS", "3"),
     ];
     assert_eq!(values.map(|(name, _)| name), VARIABLES.map(|(name, _)| name));
     let config = load_text(&text, &values).unwrap();
@@ -138,6 +151,8 @@ fn every_variable_sets_its_key_and_wins() {
     assert_eq!(config.objects.aws_region.unwrap(), "nowhere-1");
     assert_eq!(config.objects.s3_bucket.unwrap(), "12345");
     assert_eq!(config.data.folder, std::path::Path::new("/elsewhere"));
+    assert_eq!(config.media.folder.unwrap(), std::path::Path::new("/scratch"));
+    assert_eq!(config.media.workers, 3);
 
     let empty = values.map(|(name, _)| (name, ""));
     let same = load_text(&text, &empty).unwrap();
@@ -201,6 +216,28 @@ fn errors_name_key_value_and_what_is_accepted() {
             "[ingest.sources.player]\ntokensecret = \"x\"",
             ("", ""),
             "ingest.sources.player.tokensecret: there is no such key; did you mean token_secret?",
+        ),
+        (
+            "[media.limits]\nduration_max = 60",
+            ("", ""),
+            "media.limits.duration_max: there is no such key; did you mean duration_seconds_max?",
+        ),
+        (
+            "[media.limits.bounds]\nnice = 20",
+            ("", ""),
+            "media.limits.bounds.nice: 20 is not accepted: expected a whole number from 0 to 19",
+        ),
+        (
+            "[media.prices.work.av1_fast]\nstart_us = -1",
+            ("", ""),
+            "media.prices.work.av1_fast.start_us: -1 is not accepted: expected a whole number from 0 \
+             to 60,000,000",
+        ),
+        (
+            "",
+            ("MEDIA_WORKERS", "all"),
+            "media.workers (MEDIA_WORKERS): \"all\" is not accepted: expected a whole number from 0 \
+             to 1,024",
         ),
         (
             "[chain]\nplatform_base = \"nobody\"",

@@ -11,6 +11,7 @@ use super::{
     Kind,
     tail::{Attempt, Batch, Link, Tail},
 };
+pub(super) use crate::store::{loaded, stored};
 use crate::{
     chain::transactions::{Limits, Version},
     store::{
@@ -23,16 +24,6 @@ use crate::{
 const LOADED_MAX: i64 = 256;
 /// Rows of one INSERT: PostgreSQL takes 65,535 parameters.
 pub(super) const ROWS_MAX: usize = 1_000;
-
-/// A number as PostgreSQL keeps it.
-pub(super) fn stored(number: u64) -> Result<i64, StoreError> {
-    i64::try_from(number).map_err(|_| StoreError::Corrupt(format!("{number} exceeds 2^63")))
-}
-
-/// A number that is never negative, as PostgreSQL keeps it.
-pub(super) fn loaded(number: i64) -> Result<u64, StoreError> {
-    u64::try_from(number).map_err(|_| StoreError::Corrupt(format!("{number} is negative")))
-}
 
 /// A shard's number as PostgreSQL keeps it.
 pub(super) fn shard_number(shard: u32) -> Result<i32, StoreError> {

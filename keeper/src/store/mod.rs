@@ -1,8 +1,10 @@
 //! PostgreSQL: the pool, the tables, and the private server of a keeper without `DATABASE_URL`.
 
+pub mod contents;
 pub mod embedded;
 pub mod leases;
 mod migrations;
+mod numbers;
 pub mod schema;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,8 @@ pub use migrations::{
     MIGRATIONS, MigrationState, MigrationStatus, migrate, migration_statuses, require_current,
     revert,
 };
+
+pub use numbers::{loaded, loaded_index, stored, stored_index};
 
 /// What every connection starts with. A keeper that stands still in the middle of a transaction, or
 /// whose machine is gone, would hold its locks, and keep others from its leases, until somebody ends

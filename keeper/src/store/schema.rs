@@ -228,6 +228,71 @@ table! {
     }
 }
 
+table! {
+    media_sources (shard, content) {
+        shard -> Int4,
+        content -> Int4,
+        source_hash -> Bytea,
+        manifest_hash -> Nullable<Bytea>,
+        updated_at -> Timestamptz,
+    }
+}
+
+table! {
+    media_plans (shard, content, hash) {
+        shard -> Int4,
+        content -> Int4,
+        hash -> Bytea,
+        plan -> Jsonb,
+        target -> Jsonb,
+        price -> Int8,
+        created_at -> Timestamptz,
+    }
+}
+
+table! {
+    media_jobs (id) {
+        id -> Int8,
+        shard -> Int4,
+        content -> Int4,
+        plan -> Bytea,
+        round -> Nullable<Text>,
+        state -> Text,
+        due_at -> Timestamptz,
+        owner -> Nullable<Text>,
+        epoch -> Int8,
+        folder -> Nullable<Text>,
+        lease_expires_at -> Nullable<Timestamptz>,
+        heartbeat_at -> Nullable<Timestamptz>,
+        attempts -> Int4,
+        stage -> Text,
+        frames_done -> Int8,
+        frames_total -> Int8,
+        error -> Nullable<Text>,
+        manifest_hash -> Nullable<Bytea>,
+        quality_bps -> Nullable<Int4>,
+        created_at -> Timestamptz,
+        started_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+table! {
+    media_uploads (id) {
+        id -> Uuid,
+        source -> Text,
+        keeper -> Text,
+        shard -> Int4,
+        content -> Int4,
+        hash -> Bytea,
+        bytes -> Int8,
+        replace -> Bool,
+        state -> Text,
+        error -> Nullable<Text>,
+        updated_at -> Timestamptz,
+    }
+}
+
 joinable!(windows -> plans (plan));
 joinable!(batches -> plans (plan));
 joinable!(positions -> rounds (round));
@@ -243,6 +308,10 @@ allow_tables_to_appear_in_same_query!(
     index_cursors,
     leases,
     log_positions,
+    media_jobs,
+    media_plans,
+    media_sources,
+    media_uploads,
     plans,
     positions,
     publications,
