@@ -17,10 +17,12 @@ pub mod index;
 pub mod ingest;
 pub mod keys;
 pub mod log;
+pub mod market;
 pub mod media;
 pub mod objects;
 pub mod observe;
 pub mod register;
+pub mod rounds;
 pub mod settle;
 pub mod store;
 #[cfg(any(test, feature = "testing"))]

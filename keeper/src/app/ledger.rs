@@ -45,6 +45,8 @@ pub enum LedgerError {
     UnknownShard(u32),
     #[error("shard {shard} has no creator {creator}: there are {count}")]
     NoCreator { shard: u32, creator: u32, count: u32 },
+    #[error("shard {shard} has no content {content}: there are {count}")]
+    NoContent { shard: u32, content: u32, count: u32 },
 }
 
 /// A shard's address and header.
@@ -112,7 +114,15 @@ impl<'a> Ledger<'a> {
             .map_err(|_| LedgerError::Unreadable { what: "platform", address: *address })
     }
 
-    async fn account(&self, what: &'static str, address: Pubkey) -> Result<Account, LedgerError> {
+    pub(super) fn platform_address(&self) -> Pubkey {
+        self.app.platform.address
+    }
+
+    pub(super) async fn account(
+        &self,
+        what: &'static str,
+        address: Pubkey,
+    ) -> Result<Account, LedgerError> {
         let account = self.app.chain.account(&address, self.commitment).await?;
         account.ok_or(LedgerError::Missing { what, address })
     }

@@ -6,9 +6,11 @@ pub mod import;
 mod ledger;
 mod open;
 pub mod pass;
+mod rounds;
 pub mod serve;
 pub mod signals;
 pub mod supervisor;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -22,6 +24,7 @@ pub use identity::{Identity, IdentityError};
 pub use ledger::{Creator, Ledger, LedgerError, Mint, ShardHead};
 pub use open::{Access, Foundation, Ground, OpenError};
 pub use supervisor::Supervisor;
+pub use tokens::open_tokens_of;
 
 /// What the parts of a keeper share.
 #[derive(Clone)]

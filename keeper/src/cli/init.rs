@@ -16,14 +16,13 @@ use super::{
     amount::Amount,
     bad,
     context::Context,
-    operate::open_tokens_of,
     output,
     platform::{self, Holders},
     settings::SettingsArgs,
     shards::CapacityArgs,
 };
 use crate::{
-    app::{Access, App, Foundation, Ledger},
+    app::{Access, App, Foundation, Ledger, open_tokens_of},
     chain::Commitment,
     config::ChainKind,
     keys::Purpose,

@@ -12,11 +12,11 @@ use super::{
     amount::Amount,
     bad,
     context::Context,
-    operate::{Done, Once, SignerArgs, open_tokens_of, operate_once},
+    operate::{Done, Once, SignerArgs, operate_once},
     output,
 };
 use crate::{
-    app::{Access, App, CreatorName, Foundation, Ledger},
+    app::{Access, App, CreatorName, Foundation, Ledger, open_tokens_of},
     chain::Commitment,
     keys::Purpose,
 };
@@ -66,7 +66,7 @@ pub struct AirdropArgs {
 }
 
 /// A token account that has to hold `amount`.
-async fn source(app: &App, payer: &Keypair, amount: Amount) -> anyhow::Result<Pubkey> {
+pub async fn source(app: &App, payer: &Keypair, amount: Amount) -> anyhow::Result<Pubkey> {
     let address = Ledger::finalized(app).tokens_of(&payer.pubkey());
     let account = Ledger::finalized(app).token_account(&address).await?;
     let held = Amount::new(account.map_or(0, |account| account.amount), amount.decimals);
@@ -79,7 +79,7 @@ async fn source(app: &App, payer: &Keypair, amount: Amount) -> anyhow::Result<Pu
     Ok(address)
 }
 
-async fn amount(app: &App, text: &str) -> anyhow::Result<Amount> {
+pub async fn amount(app: &App, text: &str) -> anyhow::Result<Amount> {
     let decimals = Ledger::finalized(app).mint().await?.decimals;
     Amount::parse(text, decimals).map_err(bad)
 }

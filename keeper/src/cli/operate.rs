@@ -3,7 +3,6 @@
 use std::{fmt, path::Path};
 
 use anchor_lang::prelude::Pubkey;
-use anchor_spl::associated_token::spl_associated_token_account::instruction::create_associated_token_account_idempotent;
 use serde::Serialize;
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
@@ -165,16 +164,4 @@ impl SignerArgs {
 
 fn read_key(file: &Path) -> anyhow::Result<Keypair> {
     keys::read_key(file).map_err(|problem| bad(format!("--key {}: {problem}", file.display())))
-}
-
-/// Makes a wallet's token account if there is none; the keeper pays for it.
-pub fn open_tokens_of(app: &App, wallet: &Pubkey) -> Instruction {
-    let payer = app.keys.address(Purpose::Keeper);
-    let platform = &app.platform;
-    create_associated_token_account_idempotent(
-        &payer,
-        wallet,
-        &platform.mint,
-        &platform.token_program,
-    )
 }

@@ -14,11 +14,11 @@ use super::{
     amount::Amount,
     bad,
     context::Context,
-    operate::{Done, Once, SignerArgs, open_tokens_of, operate_once},
+    operate::{Done, Once, SignerArgs, operate_once},
     output,
 };
 use crate::{
-    app::{Access, App, Creator, CreatorName, Ledger},
+    app::{Access, App, Creator, CreatorName, Ledger, open_tokens_of},
     keys::Purpose,
 };
 

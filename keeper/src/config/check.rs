@@ -44,7 +44,7 @@ pub(super) fn numbers(config: &Config) -> Vec<Number> {
     let size = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     let number =
         |key: &str, value: u64, range| Number { key: key.into(), value: value.into(), range };
-    let Config { chain, database, log, ingest, counting, settlement, .. } = config;
+    let Config { chain, database, log, ingest, counting, settlement, market, .. } = config;
     let mut numbers = vec![
         number("chain.timeout_ms", chain.timeout_ms.0, 100..=300_000),
         number("chain.slots_behind_max", chain.slots_behind_max, 1..=10_000),
@@ -69,6 +69,7 @@ pub(super) fn numbers(config: &Config) -> Vec<Number> {
         number("settlement.age_max_seconds", settlement.age_max_seconds.0.into(), 1..=31 * DAY),
         number("settlement.priority_fee_calm", settlement.priority_fee_calm, 0..=100_000_000),
         number("settlement.priority_fee_max", settlement.priority_fee_max, 0..=100_000_000),
+        number("market.history_seconds", market.history_seconds.0.into(), 1..=DAY),
     ];
     numbers.extend(media::numbers(&config.media));
     numbers

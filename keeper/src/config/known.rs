@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{
     ChainConfig, Config, CountingConfig, DataConfig, DatabaseConfig, IngestConfig, KeysConfig,
-    LogConfig, MediaConfig, ObjectsConfig, ObserveConfig, SettlementConfig, SourceConfig,
+    LogConfig, MarketConfig, MediaConfig, ObjectsConfig, ObserveConfig, SettlementConfig, SourceConfig,
     VARIABLES, check::numbers, fields, media,
 };
 
@@ -12,7 +12,7 @@ use super::{
 const SOURCES: &str = "ingest.sources.";
 
 /// The sections of a file, each with its keys.
-pub(super) fn sections() -> [(&'static str, &'static [&'static str]); 11] {
+pub(super) fn sections() -> [(&'static str, &'static [&'static str]); 12] {
     fn keys<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
         fields::of::<T>()
     }
@@ -27,6 +27,7 @@ pub(super) fn sections() -> [(&'static str, &'static [&'static str]); 11] {
         ("keys", keys::<KeysConfig>()),
         ("objects", keys::<ObjectsConfig>()),
         ("media", keys::<MediaConfig>()),
+        ("market", keys::<MarketConfig>()),
         ("observe", keys::<ObserveConfig>()),
     ]
 }

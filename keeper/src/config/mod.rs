@@ -36,6 +36,7 @@ pub struct Config {
     pub keys: KeysConfig,
     pub objects: ObjectsConfig,
     pub media: MediaConfig,
+    pub market: MarketConfig,
     pub observe: ObserveConfig,
 }
 
@@ -190,6 +191,14 @@ pub struct ObjectsConfig {
     pub s3_endpoint: Option<url::Url>,
 }
 
+/// What contents are worth.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MarketConfig {
+    /// A point of the history stands for so long; of what changes more often the last is kept.
+    pub history_seconds: Seconds,
+}
+
 /// What operators see.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -272,6 +281,12 @@ impl Default for SettlementConfig {
             priority_fee_calm: 10_000,
             priority_fee_max: 1_000_000,
         }
+    }
+}
+
+impl Default for MarketConfig {
+    fn default() -> Self {
+        Self { history_seconds: Seconds(60) }
     }
 }
 

@@ -8,8 +8,7 @@ use super::{
     summary::{Line, Payment},
 };
 use crate::{
-    app::{App, Ledger},
-    cli::operate::open_tokens_of,
+    app::{App, Ledger, open_tokens_of},
     keys::Purpose,
     settle::operations,
 };

@@ -11,7 +11,8 @@
 mod folder;
 pub mod jobs;
 pub mod metrics;
-mod plans;
+mod outlook;
+pub mod plans;
 mod queue;
 mod run;
 mod sources;

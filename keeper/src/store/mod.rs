@@ -2,6 +2,7 @@
 
 pub mod contents;
 pub mod embedded;
+mod holder;
 pub mod leases;
 mod migrations;
 mod numbers;
@@ -21,6 +22,7 @@ pub use migrations::{
     revert,
 };
 
+pub use holder::hold;
 pub use numbers::{loaded, loaded_index, stored, stored_index};
 
 /// What every connection starts with. A keeper that stands still in the middle of a transaction, or
