@@ -10,6 +10,7 @@ use pixr::events::*;
 use serde_json::{Map, Value as Json};
 
 use self::value::Value;
+pub use self::value::{round_kind, round_kind_name};
 use super::ChainTransaction;
 
 /// Makes the enum of all events from their names and fields. A field that is missing here does not
@@ -117,6 +118,11 @@ impl ProgramEvent {
         )
     }
 
+    /// The platform that the event names.
+    pub fn platform(&self) -> Option<Pubkey> {
+        self.field("platform")?.key()
+    }
+
     /// The shard that the event is about.
     pub fn shard(&self) -> Option<Pubkey> {
         self.field("shard")?.key()
@@ -130,6 +136,11 @@ impl ProgramEvent {
     /// The index of the content that the event is about.
     pub fn content(&self) -> Option<u32> {
         self.field("content")?.index()
+    }
+
+    /// The round that the event is about.
+    pub fn round(&self) -> Option<Pubkey> {
+        self.field("round")?.key()
     }
 
     /// The sequence of the batch that the event is about.

@@ -12,11 +12,17 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use serde_json::Value;
 use solana_signature::Signature;
 
-use super::{IndexError, corrupt, history, metrics, registry};
+use super::{
+    IndexError, corrupt, history, metrics, registry,
+    rounds::{
+        self,
+        projection::{self, OfRound},
+    },
+};
 use crate::{
     chain::{
         Chain, ChainTransaction,
-        events::{ProgramEvent, events},
+        events::{Events, ProgramEvent, events},
     },
     crash_point,
     store::{Pool, StoreError, schema::index_cursors},
@@ -80,8 +86,19 @@ struct Cursor {
 #[derive(Default)]
 struct Found {
     rows: Rows,
+    /// Events of rounds, in their order.
+    rounds: Vec<OfRound>,
     /// Shards with new slots, or of which that is not known.
     changed: BTreeSet<Pubkey>,
+}
+
+/// What belongs to the platform.
+struct Own<'a> {
+    platform: &'a Pubkey,
+    /// Their numbers.
+    shards: HashMap<Pubkey, u32>,
+    /// Shard and content of rounds that events name.
+    rounds: HashMap<Pubkey, (u32, u32)>,
 }
 
 /// Events by column.
@@ -137,32 +154,43 @@ impl Pass<'_> {
     /// Takes the platform's events out of transactions. A transaction that names the platform can
     /// have those of other platforms too.
     async fn found(&self, transactions: &[ChainTransaction]) -> Result<Found, IndexError> {
-        let shards = registry::known_shards(self.store).await?.into_iter();
-        let mut shards: HashMap<_, _> = shards.map(|(number, address)| (address, number)).collect();
+        let decoded: Vec<_> = transactions.iter().map(events).collect();
+        let mut own = self.own(&decoded).await?;
         let mut found = Found::default();
-        for transaction in transactions {
-            let decoded = events(transaction);
-            if decoded.truncated {
+        for (transaction, Events { events, truncated }) in transactions.iter().zip(decoded) {
+            if truncated {
                 metrics::truncated();
                 tracing::error!(
                     signature = %transaction.signature,
                     "the log of this transaction was cut off: events may be missing, and `pixr \
                      verify` will show whether a balance depends on them"
                 );
-                found.changed.extend(shards.keys());
+                found.changed.extend(own.shards.keys());
             }
-            for (ordinal, event) in decoded.events.iter().enumerate() {
-                if let ProgramEvent::ShardOpened(opened) = event
+            for (ordinal, event) in events.into_iter().enumerate() {
+                if let ProgramEvent::ShardOpened(opened) = &event
                     && opened.platform == *self.platform
                 {
                     registry::sync_shard(self.store, self.chain, self.platform, &opened.shard)
                         .await?;
-                    shards.insert(opened.shard, opened.number);
+                    own.shards.insert(opened.shard, opened.number);
                 }
-                found.add(transaction, ordinal, event, self.platform, &shards)?;
+                found.add(transaction, ordinal, event, &mut own)?;
             }
         }
         Ok(found)
+    }
+
+    /// What is known of the platform before these events.
+    async fn own(&self, decoded: &[Events]) -> Result<Own<'_>, IndexError> {
+        let events = decoded.iter().flat_map(|decoded| &decoded.events);
+        let named: BTreeSet<_> = events.filter_map(ProgramEvent::round).collect();
+        let shards = registry::known_shards(self.store).await?.into_iter();
+        Ok(Own {
+            platform: self.platform,
+            shards: shards.map(|(number, address)| (address, number)).collect(),
+            rounds: rounds::places(self.store, named).await?,
+        })
     }
 
     /// Stores events and moves the cursor, unless another pass did.
@@ -179,10 +207,33 @@ impl Pass<'_> {
                 let moved = move_cursor(connection, &address, cursor, last).await?;
                 if moved {
                     insert(connection, &found.rows).await?;
+                    projection::enter(connection, &found.rounds).await?;
                 }
                 Ok(moved)
             })
             .await
+    }
+}
+
+impl Own<'_> {
+    /// Shard and content of an event where it has them, or `None` when it is of another platform.
+    /// Events that name only a round are about its content.
+    fn place(&mut self, event: &ProgramEvent) -> Option<(Option<u32>, Option<u32>)> {
+        let shard = event.shard().map(|address| self.shards.get(&address).copied());
+        if let (ProgramEvent::RoundOpened(opened), Some(Some(shard))) = (event, shard) {
+            self.rounds.insert(opened.round, (shard, opened.content));
+        }
+        let round = event.round().and_then(|round| self.rounds.get(&round)).copied();
+        match (event.platform(), shard, round) {
+            (Some(platform), shard, _) => {
+                (platform == *self.platform).then_some((shard.flatten(), None))
+            }
+            (None, Some(shard), round) => {
+                let content = event.content().or(round.map(|(_, content)| content));
+                shard.map(|shard| (Some(shard), content))
+            }
+            (None, None, round) => round.map(|(shard, content)| (Some(shard), Some(content))),
+        }
     }
 }
 
@@ -191,36 +242,31 @@ impl Found {
         &mut self,
         transaction: &ChainTransaction,
         ordinal: usize,
-        event: &ProgramEvent,
-        platform: &Pubkey,
-        shards: &HashMap<Pubkey, u32>,
+        event: ProgramEvent,
+        own: &mut Own,
     ) -> Result<(), IndexError> {
-        let data = event.json();
-        let shard = event.shard().and_then(|address| Some((address, *shards.get(&address)?)));
-        let ours = match data.get("platform") {
-            Some(address) => address.as_str() == Some(&*platform.to_string()),
-            None => shard.is_some(),
-        };
-        if !ours {
-            return Ok(());
-        }
+        let Some((shard, content)) = own.place(&event) else { return Ok(()) };
         if let ProgramEvent::CreatorRegistered(_) | ProgramEvent::ContentRegistered(_) = event {
-            self.changed.extend(shard.map(|(address, _)| address));
+            self.changed.extend(event.shard());
         }
         let number = |number: Option<u32>| number.map(registry::signed).transpose();
+        let (shard, block_time) = (number(shard)?, transaction.block_time);
+        let block_time = block_time.and_then(|unix| DateTime::from_timestamp(unix, 0));
         let rows = &mut self.rows;
         rows.signatures.push(transaction.signature.to_string());
         rows.ordinals.push(i16::try_from(ordinal).map_err(|_| corrupt("too many events"))?);
         rows.slots.push(i64::try_from(transaction.slot).map_err(|_| corrupt("a slot"))?);
-        let block_time = transaction.block_time;
-        rows.block_times.push(block_time.and_then(|unix| DateTime::from_timestamp(unix, 0)));
+        rows.block_times.push(block_time);
         rows.names.push(event.name());
-        rows.shards.push(number(shard.map(|(_, number)| number))?);
+        rows.shards.push(shard);
         rows.creators.push(number(event.creator())?);
-        rows.contents.push(number(event.content())?);
+        rows.contents.push(number(content)?);
         let sequence = event.sequence().map(i64::try_from).transpose();
         rows.sequences.push(sequence.map_err(|_| corrupt("a sequence"))?);
-        rows.data.push(data);
+        rows.data.push(event.json());
+        if let (Some(_), Some(shard)) = (event.round(), shard) {
+            self.rounds.push(OfRound { shard, block_time, event });
+        }
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ mod indexer;
 pub(crate) mod metrics;
 mod publish;
 pub mod registry;
+pub mod rounds;
 pub mod steps;
 mod task;
 #[cfg(test)]

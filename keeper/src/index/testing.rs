@@ -1,6 +1,8 @@
 //! For tests: a platform on an embedded chain, with everything that can happen to it, a database and
 //! an object store.
 
+pub mod rounds;
+
 use std::{
     sync::{
         Arc,
@@ -96,13 +98,18 @@ impl World {
 
     /// A new token account of the scene's key with so much in it.
     pub async fn token_account(&self, amount: u64) -> Pubkey {
+        self.token_account_of(&self.key(), amount).await
+    }
+
+    /// A new token account of `owner` with so much in it.
+    pub async fn token_account_of(&self, owner: &Pubkey, amount: u64) -> Pubkey {
         let tokens = Keypair::new();
         let Platform { mint, token_program: program, .. } = self.platform();
         let rent = self.chain.rent_lamports(TokenAccount::LEN).await.expect("rent");
         let (me, at, space) = (self.key(), tokens.pubkey(), TokenAccount::LEN as u64);
         let instructions = [
             system_instruction::create_account(&me, &at, rent, space, &program),
-            token::initialize_account3(&program, &at, &mint, &me).expect("an instruction"),
+            token::initialize_account3(&program, &at, &mint, owner).expect("an instruction"),
             token::mint_to(&program, &mint, &at, &me, &[], amount).expect("an instruction"),
         ];
         self.run(&instructions, &[&tokens]).await;
@@ -122,7 +129,7 @@ impl World {
         u32::try_from(self.shards.len() - 1).expect("few shards")
     }
 
-    fn shard(&self, shard: u32) -> Pubkey {
+    pub fn shard(&self, shard: u32) -> Pubkey {
         self.place(shard).address
     }
 

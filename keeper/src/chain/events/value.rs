@@ -127,15 +127,28 @@ impl Value for Settings {
     }
 }
 
+/// Every kind of round.
+const ROUND_KINDS: [RoundKind; 4] =
+    [RoundKind::Quality, RoundKind::Feature, RoundKind::Promotion, RoundKind::Support];
+
+/// The name of a kind that is stored and shown.
+pub fn round_kind_name(kind: RoundKind) -> &'static str {
+    match kind {
+        RoundKind::Quality => "quality",
+        RoundKind::Feature => "feature",
+        RoundKind::Promotion => "promotion",
+        RoundKind::Support => "support",
+    }
+}
+
+/// The kind with this name.
+pub fn round_kind(name: &str) -> Option<RoundKind> {
+    ROUND_KINDS.into_iter().find(|kind| round_kind_name(*kind) == name)
+}
+
 impl Value for RoundKind {
     fn json(&self) -> Json {
-        match self {
-            Self::Quality => "quality",
-            Self::Feature => "feature",
-            Self::Promotion => "promotion",
-            Self::Support => "support",
-        }
-        .into()
+        round_kind_name(*self).into()
     }
 }
 
