@@ -11,7 +11,9 @@ impl Ledger<'_> {
         let round: Round = self.program_account("round", address).await?;
         match round.platform == self.platform_address() {
             true => Ok(round),
-            false => Err(LedgerError::Unreadable { what: "round of this platform", address: *address }),
+            false => {
+                Err(LedgerError::Unreadable { what: "round of this platform", address: *address })
+            }
         }
     }
 
@@ -28,7 +30,11 @@ impl Ledger<'_> {
     }
 
     /// The slot of a content.
-    pub async fn content(&self, shard: &ShardHead, content: u32) -> Result<ContentSlot, LedgerError> {
+    pub async fn content(
+        &self,
+        shard: &ShardHead,
+        content: u32,
+    ) -> Result<ContentSlot, LedgerError> {
         let account = self.shard_account(shard).await?;
         let unreadable = LedgerError::Unreadable { what: "shard", address: shard.address };
         let slots = ShardRef::parse(&account.data).map_err(|_| unreadable)?;

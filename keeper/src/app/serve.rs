@@ -14,7 +14,9 @@ use crate::{
     index,
     ingest::{self, Appender, Backlog, Clock, IngestState, Sources},
     log::Partition,
+    market::{self, api::MarketState},
     observe::{self, Readiness, Sampler},
+    rounds,
     settle::{Board, Settler},
     views::Hashes,
 };
@@ -47,6 +49,20 @@ pub async fn start(app: &App, identity: &Identity) -> anyhow::Result<Serving> {
             Ok(())
         }
     });
+    supervisor.start("rounds", STOP_WITHIN, |stop| {
+        let (app, owner) = (app.clone(), identity.name.clone());
+        async move {
+            rounds::run(app, owner, stop).await;
+            Ok(())
+        }
+    });
+    supervisor.start("market", STOP_WITHIN, |stop| {
+        let (app, owner) = (app.clone(), identity.name.clone());
+        async move {
+            market::run(app, owner, stop).await;
+            Ok(())
+        }
+    });
     let (counted, wake) = watch::channel(());
     let board = settle(app, identity, wake, &mut supervisor);
     count(app, identity, counted, &mut supervisor).await?;
@@ -70,6 +86,7 @@ pub async fn start(app: &App, identity: &Identity) -> anyhow::Result<Serving> {
         let watching = clock.clone().watch(stop);
         async move { Ok(watching.await?) }
     });
+    let market = MarketState { app: app.clone(), sources: Arc::clone(&sources) };
     let state = IngestState {
         config: Arc::new(config.ingest.clone()),
         counting: Arc::new(config.counting.clone()),
@@ -81,7 +98,9 @@ pub async fn start(app: &App, identity: &Identity) -> anyhow::Result<Serving> {
         log: Arc::clone(&app.log),
         pool: app.store.clone(),
     };
-    let router = ingest::router(state).merge(observe::router(recorder, readiness));
+    let router = ingest::router(state)
+        .merge(market::api::router(market))
+        .merge(observe::router(recorder, readiness));
     supervisor.start("API", STOP_WITHIN, |stop| listen(listener, router, stop));
     tracing::info!(%address, "takes views");
     Ok(Serving { address, supervisor })

@@ -45,7 +45,10 @@ pub async fn run(context: Context, command: Command) -> anyhow::Result<()> {
     match command {
         Command::Show(limit) => {
             let show = async |app: &App| {
-                Ok(Shown { totals: market::totals(&app.store, limit.top.into()).await?, decimals: decimals(app).await? })
+                Ok(Shown {
+                    totals: market::totals(&app.store, limit.top.into()).await?,
+                    decimals: decimals(app).await?,
+                })
             };
             context.show(&context.with_app(access, show).await?)
         }

@@ -10,15 +10,18 @@ mod ingest;
 pub(crate) mod init;
 pub(crate) mod input;
 mod keys;
+mod market;
 mod migrate;
 mod money;
 pub(crate) mod operate;
 pub(crate) mod output;
 mod platform;
+mod position;
 mod progress;
 mod quality;
 mod register;
 mod reverse;
+mod round;
 mod serve;
 mod settings;
 mod shards;
@@ -129,6 +132,15 @@ enum Command {
     /// List, execute or cancel delayed withdrawals
     #[command(subcommand)]
     Withdrawal(withdrawals::Command),
+    /// Fund upgrades of contents together, and share in what they earn
+    #[command(subcommand)]
+    Round(round::Command),
+    /// Claim returns, and trade positions in rounds
+    #[command(subcommand)]
+    Position(position::Command),
+    /// Show what contents are worth, and what rounds promise
+    #[command(subcommand)]
+    Market(market::Command),
     /// Show creators: balances, contents, withdrawals
     #[command(subcommand)]
     Creator(creators::Command),
@@ -250,6 +262,9 @@ async fn dispatch(context: Context, command: Command) -> anyhow::Result<()> {
         Command::CollectFees(args) => money::collect_fees(context, args).await,
         Command::Withdraw(args) => withdrawals::withdraw(context, args).await,
         Command::Withdrawal(command) => withdrawals::run(context, command).await,
+        Command::Round(command) => round::run(context, command).await,
+        Command::Position(command) => position::run(context, command).await,
+        Command::Market(command) => market::run(context, command).await,
         Command::Creator(command) => creators::run(context, command).await,
         Command::Authority(command) => creators::authority(context, command).await,
         Command::Pause => guard::pause(context).await,

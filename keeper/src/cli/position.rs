@@ -19,7 +19,7 @@ use crate::{
     rounds::Acts,
 };
 
-//mod list;
+mod list;
 
 #[derive(clap::Subcommand)]
 pub enum Command {

@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use super::{
     ChainConfig, Config, CountingConfig, DataConfig, DatabaseConfig, IngestConfig, KeysConfig,
-    LogConfig, MarketConfig, MediaConfig, ObjectsConfig, ObserveConfig, SettlementConfig, SourceConfig,
-    VARIABLES, check::numbers, fields, media,
+    LogConfig, MarketConfig, MediaConfig, ObjectsConfig, ObserveConfig, SettlementConfig,
+    SourceConfig, VARIABLES, check::numbers, fields, media,
 };
 
 /// Prefix of the keys of every source.

@@ -197,6 +197,18 @@ pub async fn positions_of_owner(store: &Pool, owner: &Pubkey) -> Result<Vec<Posi
     rows.into_iter().map(PositionRow::read).collect()
 }
 
+/// The open positions that are for sale, the cheapest first.
+pub async fn positions_for_sale(store: &Pool) -> Result<Vec<Position>, StoreError> {
+    let rows = positions::table
+        .filter(positions::price.is_not_null())
+        .filter(positions::closed.eq(false))
+        .order((positions::price, positions::address))
+        .select(PositionRow::as_select())
+        .load(&mut store.get().await?)
+        .await?;
+    rows.into_iter().map(PositionRow::read).collect()
+}
+
 /// Shard and content of those of `addresses` that are rounds of the platform.
 pub async fn places(
     store: &Pool,

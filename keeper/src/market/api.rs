@@ -171,7 +171,7 @@ async fn report(
         .with("malformed", json!({ "line": line, "reason": reason }))
     })?;
     let MarketState { app, .. } = &state;
-    let bucket_seconds = app.config.market.history_seconds.0.cast_signed();
+    let bucket_seconds = i64::from(app.config.market.history_seconds.0);
     let known = super::report(&app.store, &source.name, &reports, now, bucket_seconds)
         .await
         .map_err(failed)?;

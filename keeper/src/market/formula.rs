@@ -89,8 +89,11 @@ pub fn value(inputs: &Inputs) -> Valuation {
     let earnings = earnings_floor(interest, inputs.base_rate, inputs.quality);
     let outlook = portion_floor(earnings, INTEREST.days_micro(EVER_SECONDS), MICRO);
     let record_bps = record_floor(inputs.ended, inputs.paid_back);
-    let value = portion_floor(outlook, record_bps.into(), BPS)
-        .saturating_add(portion_floor(inputs.invested, INVESTED_BPS, BPS));
+    let value = portion_floor(outlook, record_bps.into(), BPS).saturating_add(portion_floor(
+        inputs.invested,
+        INVESTED_BPS,
+        BPS,
+    ));
     Valuation { interest, earnings, outlook, record_bps, value }
 }
 
@@ -146,7 +149,10 @@ mod tests {
         assert!(value(&searched).interest.abs_diff(1_100 * MICRO) <= 20);
         let invested = Inputs { invested: 7_000, ..steady() };
         assert_eq!(value(&invested).value, valuation.value + 3_500);
-        assert_eq!((record_floor(0, 0), record_floor(8, 8), record_floor(8, 0)), (10_000, 14_000, 6_000));
+        assert_eq!(
+            (record_floor(0, 0), record_floor(8, 8), record_floor(8, 0)),
+            (10_000, 14_000, 6_000)
+        );
         assert_eq!(invested_left_floor(900, 100, 300), 600);
         assert_eq!(invested_left_floor(900, 400, 300), 0);
     }
@@ -154,7 +160,12 @@ mod tests {
     fn any_inputs() -> impl Strategy<Value = Inputs> {
         let numbers = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
         (numbers, 0..=10_000_u16, any::<u32>(), any::<u32>()).prop_map(
-            |((views_micro, searches_micro, measured_seconds, base_rate, invested), quality, ended, paid_back)| {
+            |(
+                (views_micro, searches_micro, measured_seconds, base_rate, invested),
+                quality,
+                ended,
+                paid_back,
+            )| {
                 Inputs {
                     views_micro,
                     searches_micro,

@@ -18,11 +18,11 @@ use super::{
 };
 use crate::{
     app::App,
+    chain::events::round_kind_name,
     index::{
         registry::signed,
         rounds::{self, Round, RoundStatus},
     },
-    chain::events::round_kind_name,
     media::Media,
     store::{StoreError, contents::Slot},
     views::ContentId,
@@ -84,10 +84,7 @@ pub struct Assumptions {
 }
 
 /// All of them, the best first.
-pub async fn opportunities(
-    app: &App,
-    now: DateTime<Utc>,
-) -> Result<Vec<Opportunity>, MarketError> {
+pub async fn opportunities(app: &App, now: DateTime<Utc>) -> Result<Vec<Opportunity>, MarketError> {
     let open = rounds::with_status(&app.store, &[RoundStatus::Open]).await?;
     let media = Media::open(&app.config, app.store.clone())?;
     let mut all = Vec::new();
@@ -98,11 +95,7 @@ pub async fn opportunities(
     Ok(all)
 }
 
-async fn opportunity(
-    app: &App,
-    media: &Media,
-    round: Round,
-) -> Result<Opportunity, MarketError> {
+async fn opportunity(app: &App, media: &Media, round: Round) -> Result<Opportunity, MarketError> {
     let slot = (signed(round.shard)?, signed(round.content)?);
     let priced = read::content(&app.store, slot.0, slot.1).await?;
     let terms = &round.terms;

@@ -102,11 +102,7 @@ pub(super) const PRICED: &str = "
     FROM market_contents";
 
 /// The valuation of a content; none before anything happened to it.
-pub async fn content(
-    pool: &Pool,
-    shard: i32,
-    content: i32,
-) -> Result<Option<Priced>, MarketError> {
+pub async fn content(pool: &Pool, shard: i32, content: i32) -> Result<Option<Priced>, MarketError> {
     Ok(sql_query(format!("{PRICED} WHERE shard = $1 AND content = $2"))
         .bind::<Integer, _>(shard)
         .bind::<Integer, _>(content)

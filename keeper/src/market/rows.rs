@@ -140,10 +140,7 @@ pub async fn lock(connection: &mut AsyncPgConnection) -> Result<(), MarketError>
 }
 
 /// Values the contents of `update` anew, and keeps history and totals. The caller holds the lock.
-pub async fn apply(
-    connection: &mut AsyncPgConnection,
-    update: &Update,
-) -> Result<(), MarketError> {
+pub async fn apply(connection: &mut AsyncPgConnection, update: &Update) -> Result<(), MarketError> {
     if update.changes.is_empty() {
         return Ok(());
     }
@@ -306,7 +303,10 @@ async fn records(
     .load(connection)
     .await?;
     let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
-    Ok(rows.into_iter().map(|row| (row.content, (count(row.ended), count(row.paid_back)))).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.content, (count(row.ended), count(row.paid_back))))
+        .collect())
 }
 
 /// What counts of the investments in each content.

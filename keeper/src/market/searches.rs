@@ -68,7 +68,8 @@ pub async fn report(
                 add(change, hour, more, now);
             }
             for (shard, changes) in shards {
-                rows::apply(connection, &Update { shard, at: now, changes, bucket_seconds }).await?;
+                rows::apply(connection, &Update { shard, at: now, changes, bucket_seconds })
+                    .await?;
             }
             Ok(reports.iter().filter(|report| slots.contains_key(&report.content)).count())
         })

@@ -98,7 +98,7 @@ pub async fn advance(app: &App) -> Result<usize, MarketError> {
 /// Values contents anew that nothing happened to for an hour: interest fades. Returns how many.
 pub async fn refresh(app: &App, now: DateTime<Utc>) -> Result<usize, MarketError> {
     let mut connection = app.store.get().await.map_err(StoreError::from)?;
-    let bucket_seconds = app.config.market.history_seconds.0.cast_signed();
+    let bucket_seconds = i64::from(app.config.market.history_seconds.0);
     connection
         .transaction(async |connection| {
             rows::lock(connection).await?;
@@ -115,7 +115,8 @@ pub async fn refresh(app: &App, now: DateTime<Utc>) -> Result<usize, MarketError
                 shards.entry(*shard).or_default().insert(*content, Change::default());
             }
             for (shard, changes) in shards {
-                rows::apply(connection, &Update { shard, at: now, changes, bucket_seconds }).await?;
+                rows::apply(connection, &Update { shard, at: now, changes, bucket_seconds })
+                    .await?;
             }
             Ok(old.len())
         })
@@ -151,7 +152,7 @@ impl Pass<'_> {
             }
         }
         let taken = batches.len() + others.len();
-        let bucket_seconds = self.app.config.market.history_seconds.0.cast_signed();
+        let bucket_seconds = i64::from(self.app.config.market.history_seconds.0);
         let update = Update { shard, at, changes, bucket_seconds };
         self.keep(&update, after, through).await?;
         // Events that are none of the market's count too: there may be more after them.
@@ -188,8 +189,7 @@ impl Pass<'_> {
         after: i64,
         through: i64,
     ) -> Result<Vec<(IndexedStep, Outcome, Vec<u8>)>, MarketError> {
-        let range =
-            Range { shard, after, through, names: &BATCHES, content: None, limit: AT_ONCE };
+        let range = Range { shard, after, through, names: &BATCHES, content: None, limit: AT_ONCE };
         let mut found = Vec::new();
         for mut step in batches::steps(&self.app.store, range).await? {
             let Step::Batch(outcome) = step.step else { continue };

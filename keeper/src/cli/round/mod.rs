@@ -1,6 +1,6 @@
 //! `pixr round`: opening rounds, investing, and what becomes of them.
 
-//mod list;
+mod list;
 mod open;
 
 use anchor_lang::prelude::Pubkey;
@@ -8,6 +8,8 @@ use pixr::state::RoundStatus;
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
+
+pub use list::owed_by_round;
 
 use super::{
     amount::Amount,
@@ -125,7 +127,8 @@ async fn act(app: &App, command: Command) -> anyhow::Result<Done> {
             let acts = Acts::of(app, round).await?;
             let terms = &acts.round.terms;
             let made = manifest.map(|hash| hash.0);
-            let made = made.or_else(|| Delivery::needs_no_work(terms.kind).then_some(terms.plan_hash));
+            let made =
+                made.or_else(|| Delivery::needs_no_work(terms.kind).then_some(terms.plan_hash));
             let manifest_hash = made.ok_or_else(|| {
                 bad("--manifest: name the manifest of the upgrade; `pixr media show` knows it")
             })?;
@@ -136,7 +139,8 @@ async fn act(app: &App, command: Command) -> anyhow::Result<Done> {
         }
         Command::Retire { round } => {
             let acts = Acts::of(app, round).await?;
-            let done = format!("The lane of round {round} is given back: what it is owed is final.");
+            let done =
+                format!("The lane of round {round} is given back: what it is owed is final.");
             finish(app, &acts, "retire", done, &[acts.retire()], &[]).await
         }
         Command::Close { round } => {

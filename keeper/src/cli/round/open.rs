@@ -15,7 +15,7 @@ use crate::{
         context::Context,
         money,
         operate::{Done, SignerArgs, operate},
-        },
+    },
     index,
     keys::Purpose,
     media::plans,
@@ -163,11 +163,7 @@ fn seconds(name: &str, time: Duration) -> anyhow::Result<u32> {
 }
 
 /// Hash and price of a plan that was made for the content.
-async fn planned(
-    app: &App,
-    hash: Hash,
-    slot: Slot,
-) -> anyhow::Result<([u8; 32], Option<u64>)> {
+async fn planned(app: &App, hash: Hash, slot: Slot) -> anyhow::Result<([u8; 32], Option<u64>)> {
     let plan = plans::find(&app.store, slot, hash.0.into()).await?;
     Ok((hash.0, Some(plan.price())))
 }
