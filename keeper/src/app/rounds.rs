@@ -1,7 +1,10 @@
 //! Rounds and positions, read from the chain.
 
 use anchor_lang::{AccountDeserialize, prelude::Pubkey};
-use pixr::state::{ContentSlot, Position, Round, shard::ShardRef};
+use pixr::state::{
+    ContentSlot, Position, Round,
+    shard::{Lane, ShardRef},
+};
 
 use super::{Ledger, LedgerError, ShardHead};
 
@@ -45,15 +48,20 @@ impl Ledger<'_> {
 
     /// What a round is owed in all, in base units: as its lane says, and at the end the round itself.
     pub async fn owed(&self, round: &Round) -> Result<u64, LedgerError> {
-        let Some(lane) = round.lane.checked_sub(1) else { return Ok(round.owed) };
+        // A lane that was given back since the round was read has no more to say.
+        Ok(self.lane(round).await?.map_or(round.owed, |lane| lane.owed))
+    }
+
+    /// The lane that a round earns with; none before delivery and at the end.
+    pub async fn lane(&self, round: &Round) -> Result<Option<Lane>, LedgerError> {
+        let Some(number) = round.lane.checked_sub(1) else { return Ok(None) };
         let shard = self.shard_of(round).await?;
         let account = self.shard_account(&shard).await?;
         let unreadable = LedgerError::Unreadable { what: "shard", address: shard.address };
         let slots = ShardRef::parse(&account.data).map_err(|_| unreadable)?;
-        let lane = usize::try_from(lane).ok().and_then(|lane| slots.lanes.get(lane));
-        let lane = lane.filter(|lane| (lane.content, lane.round) == (round.content, round.number));
-        // Given back since the round was read.
-        Ok(lane.map_or(round.owed, |lane| lane.owed))
+        let lane = usize::try_from(number).ok().and_then(|number| slots.lanes.get(number));
+        let own = |lane: &&Lane| (lane.content, lane.round) == (round.content, round.number);
+        Ok(lane.filter(own).copied())
     }
 
     async fn program_account<T: AccountDeserialize>(

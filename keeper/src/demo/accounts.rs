@@ -45,6 +45,7 @@ pub async fn statement(app: &App, catalogue: &Catalogue) -> anyhow::Result<Vec<L
                 contents: 0,
                 views: 0,
                 earned: 0,
+                shared: 0,
                 tipped: 0,
                 withdrawn: slot.withdrawn,
                 balance: slot.balance,
@@ -56,8 +57,13 @@ pub async fn statement(app: &App, catalogue: &Catalogue) -> anyhow::Result<Vec<L
             line.views += content.views;
             line.earned = line.earned.checked_add(content.earned).context(TOO_MUCH)?;
         }
+        for lane in view.lanes.iter().filter(|lane| lane.baseline_seconds > 0) {
+            let content = view.content(lane.content).ok().context("a lane without a content")?;
+            lines[first + content.creator as usize].shared += lane.owed;
+        }
         for line in &mut lines[first..] {
             let ever = line.balance.checked_add(line.withdrawn);
+            let ever = ever.and_then(|ever| ever.checked_add(line.shared));
             let tipped = ever.and_then(|ever| ever.checked_sub(line.earned));
             line.tipped = tipped.context(TOO_MUCH)?;
         }

@@ -33,6 +33,9 @@ pub struct DemoArgs {
     /// Where everything is kept; what an earlier demo left there is deleted
     #[arg(long, value_name = "FOLDER", default_value = "target/demo")]
     pub folder: PathBuf,
+    /// The video that is upgraded
+    #[arg(long, value_name = "FILE", default_value = "tests/fixtures/bunny-720p.mp4")]
+    pub clip: PathBuf,
     /// The compiled program
     #[arg(long, value_name = "FILE", default_value = "target/deploy/pixr.so")]
     pub program: PathBuf,

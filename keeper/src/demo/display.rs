@@ -13,6 +13,10 @@ use super::{
     summary::{Phase, Sample},
 };
 
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template(BAR).expect("a valid template").progress_chars("█▉▊▋▌▍▎▏ ")
+}
+
 /// How often a line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(3);
 const BAR: &str = "  {prefix:<9} {bar:32} {msg}";
@@ -68,18 +72,42 @@ impl Display {
         say(format_args!("{:>8}  {name}: {what}", time(ms)));
     }
 
+    /// A bar for one piece of work, in a terminal.
+    pub fn bar(&self, name: &'static str) -> Bar {
+        Bar(self.terminal.then(|| ProgressBar::new(1).with_prefix(name).with_style(style())))
+    }
+
     /// Bars for `events` events of which each counts at most once.
     pub fn bars(&self, events: u64, decimals: u8) -> Bars {
         let bars = self.terminal.then(|| {
             let all = MultiProgress::new();
-            let style = ProgressStyle::with_template(BAR).expect("a valid template");
             ["sent", "counted", "settled", "paid"].map(|name| {
                 let bar = ProgressBar::new(events.max(1)).with_prefix(name);
-                bar.set_style(style.clone().progress_chars("█▉▊▋▌▍▎▏ "));
+                bar.set_style(style());
                 all.add(bar)
             })
         });
         Bars { bars, events, decimals, next_line: Instant::now() + LINE_EVERY }
+    }
+}
+
+/// The progress of a piece of work.
+pub struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    /// Shows how far it is.
+    pub fn show(&mut self, done: u64, all: u64) {
+        if let Some(bar) = &self.0 {
+            set(bar, done, all, format!("{} of {} frames", thousands(done), thousands(all)));
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
     }
 }
 

@@ -28,6 +28,7 @@ pub mod setup;
 mod story;
 mod stream;
 mod summary;
+mod upgrade;
 
 pub use args::DemoArgs;
 pub use run::run;

@@ -1,6 +1,6 @@
 //! One demo, from an empty folder to the report.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use tokio::sync::oneshot;
@@ -18,7 +18,8 @@ use super::{
     folder::Folder,
     fraud, hours, meter, payments, report, settings, setup, story,
     stream::{self, Streamed},
-    summary::{Explanation, Input, Line, Payment, Summary},
+    summary::{Explanation, Input, Line, Payment, Summary, Upgrade},
+    upgrade,
 };
 use crate::{
     app::{Access, App, Foundation, Identity, Ledger, serve},
@@ -60,7 +61,8 @@ pub async fn run(args: &DemoArgs) -> anyhow::Result<Summary> {
         Ok((foundation, "a private PostgreSQL and a chain in this process are open".into()))
     };
     let foundation = display.phase("database and chain", opened).await?;
-    let demo = Demo { folder, catalogue: Arc::new(catalogue), input, events, display };
+    let clip = args.clip.clone();
+    let demo = Demo { folder, catalogue: Arc::new(catalogue), input, events, clip, display };
     let done = demo.with(&foundation, &identity).await;
     foundation.close().await?;
     done
@@ -79,6 +81,7 @@ struct Demo {
     catalogue: Arc<Catalogue>,
     input: Input,
     events: u64,
+    clip: PathBuf,
     display: Display,
 }
 
@@ -86,6 +89,7 @@ struct Demo {
 struct Shown {
     streamed: Streamed,
     payments: Vec<Payment>,
+    upgrade: Upgrade,
 }
 
 impl Demo {
@@ -162,12 +166,17 @@ impl Demo {
             Ok((paid, what))
         };
         let payments = self.display.phase("payments", paid).await?;
-        Ok(Shown { streamed, payments })
+        let statement = accounts::statement(app, &catalogue).await?;
+        let first = statement.first().and_then(|line| first_content(&catalogue, line));
+        let content = first.context("no creator has a content")?;
+        let upgrade =
+            upgrade::run(app, to, content, &self.clip, decimals, &mut self.display).await?;
+        Ok(Shown { streamed, payments, upgrade })
     }
 
     /// Checks everything, and writes down what happened.
     async fn tell(mut self, app: &App, shown: Shown) -> anyhow::Result<Summary> {
-        let Shown { streamed: Streamed { ingest, progress, kept }, payments } = shown;
+        let Shown { streamed: Streamed { ingest, progress, kept }, payments, upgrade } = shown;
         let checked = async {
             index::catch_up(app).await?;
             let verification = story::check(app).await?;
@@ -207,6 +216,7 @@ impl Demo {
             earnings,
             statement,
             payments,
+            upgrade: Some(upgrade),
             verification,
             balances_agree: agree,
             explanation: told

@@ -26,6 +26,8 @@ pub fn write(folder: &Folder, program: &Path) -> anyhow::Result<Config> {
     let mut file = Table::new();
     file.insert("data".into(), section([("folder", path(&folder.data())?)]));
     file.insert("chain".into(), section([("program", path(&program)?)]));
+    // A demo is over in seconds.
+    file.insert("market".into(), section([("history_seconds", Value::Integer(1))]));
     let name = folder.file(FILE);
     fs::write(&name, format!("{HEADER}\n{file}")).with_context(|| format!("{}", name.display()))?;
     Ok(config::load(Some(&name), &Environment::new())?)

@@ -48,6 +48,7 @@ pub async fn platform(foundation: &Foundation, catalogue: &Catalogue) -> anyhow:
         format!("--creators={creators}"),
         format!("--contents={contents}"),
         format!("--lanes={lanes}"),
+        "--baseline=1".to_owned(),
     ])?;
     init::start(foundation, &args).await?;
     let app = foundation.app().await?;

@@ -25,6 +25,7 @@ pub struct Summary {
     pub earnings: Vec<u64>,
     pub statement: Vec<Line>,
     pub payments: Vec<Payment>,
+    pub upgrade: Option<Upgrade>,
     pub verification: Verification,
     /// Whether the accounts add up to what was credited, and all that counted was settled.
     pub balances_agree: bool,
@@ -143,6 +144,8 @@ pub struct Line {
     pub views: u64,
     /// By views, over the lifetime.
     pub earned: u64,
+    /// What of that rounds are owed.
+    pub shared: u64,
     /// By tips, after fees.
     pub tipped: u64,
     pub withdrawn: u64,
@@ -155,6 +158,71 @@ pub struct Payment {
     pub title: &'static str,
     pub text: String,
     pub signature: Option<String>,
+}
+
+/// An investment, from the plan to the sale. Qualities and scores are basis points.
+#[derive(Clone, Debug, Serialize)]
+pub struct Upgrade {
+    pub content: String,
+    pub round: String,
+    pub plan: String,
+    pub manifest: String,
+    /// What was raised, and what the work cost.
+    pub target: u64,
+    pub cost: u64,
+    /// From the investment to the delivery.
+    pub upgrade_ms: u64,
+    pub frames_encoded: u64,
+    /// Views of the content while this was shown.
+    pub views: u64,
+    pub quality_before: u16,
+    pub quality_after: u16,
+    pub returns: Returns,
+    /// Paid to positions.
+    pub returned: u64,
+    /// What the position was sold for.
+    pub price: u64,
+    pub ladder: Vec<Rung>,
+    pub history: Vec<PricePoint>,
+    /// A part of the same picture, JPEG in base64.
+    #[serde(skip)]
+    pub frame_before: String,
+    #[serde(skip)]
+    pub frame_after: String,
+    pub steps: Vec<Payment>,
+}
+
+/// How what a round is owed comes about.
+#[derive(Clone, Debug, Serialize)]
+pub struct Returns {
+    pub baseline_earned: u64,
+    pub baseline_seconds: u32,
+    pub earned_since: u64,
+    pub uplift: u64,
+    pub share_bps: u16,
+    pub owed: u64,
+}
+
+/// A rung of the ladder after the upgrade.
+#[derive(Clone, Debug, Serialize)]
+pub struct Rung {
+    pub lines: u16,
+    pub width: u32,
+    pub height: u32,
+    pub bytes: u64,
+    /// Likeness to the source.
+    pub score: u16,
+    /// Whether it was there before, byte for byte.
+    pub was_there: bool,
+}
+
+/// What the content was worth at one time.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct PricePoint {
+    /// Since the first point.
+    pub ms: u64,
+    pub value: u64,
+    pub quality: u16,
 }
 
 /// What `verify` said.

@@ -4,6 +4,7 @@ mod charts;
 mod plots;
 mod sections;
 mod svg;
+mod upgrade;
 
 use std::fmt::Write;
 
@@ -16,7 +17,7 @@ use super::{
 };
 
 /// No browser loads anything for this page, nor runs anything in it.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
 
 /// The whole page.
 pub fn render(summary: &Summary) -> anyhow::Result<String> {
@@ -37,6 +38,7 @@ pub fn render(summary: &Summary) -> anyhow::Result<String> {
                     (sections::settlement(summary)?)
                     (sections::creators(summary)?)
                     (sections::payments(summary))
+                    (upgrade::section(summary)?)
                     (sections::verification(summary))
                     (sections::explanation(summary))
                     (sections::next(summary))

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::{charts, svg::table};
 use crate::demo::{
     figures::{amount, quotient, thousands, time},
-    summary::{Input, Line, Summary},
+    summary::{Input, Line, Payment, Summary},
 };
 
 /// Lamports a credit.
@@ -95,14 +95,19 @@ pub fn payments(summary: &Summary) -> Markup {
     html! {
         @if !summary.payments.is_empty() {
             h2 { "What happened with it" }
-            @for payment in &summary.payments {
-                div.card {
-                    h3 { (payment.title) }
-                    p { (payment.text) }
-                    @if let Some(signature) = &payment.signature {
-                        p.signature { "Transaction " code { (signature) } }
-                    }
-                }
+            @for it in &summary.payments { (payment(it)) }
+        }
+    }
+}
+
+/// One thing that was done.
+pub fn payment(payment: &Payment) -> Markup {
+    html! {
+        div.card {
+            h3 { (payment.title) }
+            p { (payment.text) }
+            @if let Some(signature) = &payment.signature {
+                p.signature { "Transaction " code { (signature) } }
             }
         }
     }
