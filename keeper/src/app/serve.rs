@@ -15,6 +15,7 @@ use crate::{
     ingest::{self, Appender, Backlog, Clock, IngestState, Sources},
     log::Partition,
     market::{self, api::MarketState},
+    media::{Media, worker::Worker},
     observe::{self, Readiness, Sampler},
     rounds,
     settle::{Board, Settler},
@@ -73,6 +74,11 @@ pub async fn start(app: &App, identity: &Identity) -> anyhow::Result<Serving> {
         board,
         config.ingest.backlog_batches_max,
     );
+    let media = Media::open(config, app.store.clone())?;
+    if config.media.serve {
+        let worker = Worker::new(media)?;
+        supervisor.start("worker", STOP_WITHIN, |stop| worker.run(stop));
+    }
     let sampler = Sampler::new(app.clone(), readiness.clone(), recorder.clone());
     supervisor.start("figures", STOP_WITHIN, |stop| sampler.run(stop));
     let (appender, task) = Appender::new(Arc::clone(&app.log), config.ingest.queue_bytes_max);
