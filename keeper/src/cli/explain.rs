@@ -1,5 +1,6 @@
 //! `pixr explain`.
 
+use anchor_lang::prelude::Pubkey;
 use chrono::{DateTime, Utc};
 
 use super::context::Context;
@@ -32,6 +33,16 @@ pub enum Command {
         /// The address of a delayed one, or a transaction's signature
         name: WithdrawalName,
     },
+    /// What a round raised and measures, and what it is owed
+    Round {
+        /// The round's address
+        address: Pubkey,
+    },
+    /// What a position is paid, and by which formula
+    Position {
+        /// The position's address
+        address: Pubkey,
+    },
     /// What became of a view event, and what it paid
     Event {
         /// The source's id of the event
@@ -56,6 +67,8 @@ pub async fn run(context: Context, command: Command) -> anyhow::Result<()> {
         Command::Content { id } => Subject::Content(id),
         Command::Batch { batch: (shard, sequence) } => Subject::Batch { shard, sequence },
         Command::Withdrawal { name } => Subject::Withdrawal(name),
+        Command::Round { address } => Subject::Round(address),
+        Command::Position { address } => Subject::Position(address),
         Command::Event { id, since } => Subject::Event { id, since },
     };
     let told =

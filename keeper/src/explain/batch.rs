@@ -76,6 +76,8 @@ pub struct Attempt {
 pub struct Landing {
     /// What was credited; what the views are worth that were taken back.
     pub amount: Amount,
+    /// What rounds took of it; creators got the rest.
+    pub owed: Amount,
     #[serde_as(as = "DisplayFromStr")]
     pub base_rate: u64,
     pub hash_before: Digest,
@@ -219,6 +221,7 @@ async fn landing(
     };
     Ok(Landing {
         amount: Amount::new(batch.amount, decimals),
+        owed: Amount::new(batch.owed, decimals),
         base_rate: batch.base_rate,
         hash_before: before.map(|(_, before)| before.hash).unwrap_or_default(),
         signature,
@@ -293,6 +296,12 @@ impl BatchStory {
         let mark = match self.kind.0 {
             Kind::Views => {
                 writeln!(f, "  credited {amount} at a base rate of {base_rate} for 1000 views")?;
+                let Landing { amount, owed, .. } = landing;
+                if owed.base_units > 0 {
+                    let kept = amount.base_units.saturating_sub(owed.base_units);
+                    let kept = text::money(&Amount::new(kept, amount.decimals));
+                    writeln!(f, "  of it {} to rounds, {kept} to creators", text::money(owed))?;
+                }
                 ""
             }
             Kind::Reversal => {

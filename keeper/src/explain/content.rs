@@ -11,9 +11,9 @@ use serde_with::{DisplayFromStr, serde_as};
 use solana_signature::Signature;
 
 use super::{
-    ExplainError, Payment, corrupt,
+    ExplainError, Payment, RoundStory, corrupt,
     replay::{content_slot, replay},
-    text,
+    round, text,
 };
 use crate::{
     amount::Amount,
@@ -67,6 +67,8 @@ pub struct ContentStory {
     /// Basis points.
     pub quality: u16,
     pub qualities: Vec<QualityChange>,
+    /// What people invested in it, and what they are owed of what it earned.
+    pub rounds: Vec<RoundStory>,
     /// How many entries of how many batches credited it, and took back.
     pub payments: u64,
     pub reversals: u64,
@@ -121,6 +123,7 @@ pub async fn story(app: &App, id: ContentId) -> Result<ContentStory, ExplainErro
         remainder: slot.remainder,
         quality: slot.quality(),
         qualities: qualities(app, number, content).await?,
+        rounds: round::of_content(app, number, content).await?,
         payments,
         reversals,
         last: last.into(),
@@ -177,6 +180,9 @@ impl fmt::Display for ContentStory {
         )?;
         for payment in &self.last {
             writeln!(f, "{payment}")?;
+        }
+        for round in &self.rounds {
+            writeln!(f, "{round}")?;
         }
         if self.complete {
             write!(f, "  All of them together give exactly what the account says.")

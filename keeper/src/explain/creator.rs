@@ -4,7 +4,7 @@ use std::{cmp::Reverse, fmt};
 
 use anchor_lang::prelude::Pubkey;
 use diesel::{
-    QueryableByName, sql_query,
+    ExpressionMethods, QueryDsl, QueryableByName, sql_query,
     sql_types::{BigInt, Integer, Text},
 };
 use diesel_async::RunQueryDsl;
@@ -17,7 +17,7 @@ use crate::{
     amount::Amount,
     app::{App, CreatorName, Ledger, LedgerError},
     index::registry,
-    store::StoreError,
+    store::{StoreError, schema::rounds},
     views::ContentId,
 };
 
@@ -49,6 +49,10 @@ pub struct CreatorStory {
     pub earned: Amount,
     /// Those that earned most.
     pub top: Vec<Earner>,
+    /// What rounds on the contents took of it.
+    pub shared: Amount,
+    /// What support rounds brought.
+    pub supports: Total,
     pub tips: Total,
     pub fees_of_tips: Amount,
     pub withdrawn_at_once: Total,
@@ -58,7 +62,7 @@ pub struct CreatorStory {
     /// What the account says.
     pub balance: Amount,
     pub withdrawn: Amount,
-    /// Whether balance + withdrawn = earned + tips. Where not, the index is behind.
+    /// Whether balance + withdrawn = earned - shared + supports + tips. Where not, the index is behind.
     pub adds_up: bool,
 }
 
@@ -116,8 +120,10 @@ pub async fn story(app: &App, name: CreatorName) -> Result<CreatorStory, Explain
     let cancelled = sums.total("WithdrawalCancelled")?;
     let wide = |amount: &Amount| u128::from(amount.base_units);
     let left = wide(&withdrawn_at_once.amount) + wide(&requested.amount);
-    let adds_up = u128::from(slot.balance) + u128::from(slot.withdrawn)
-        == u128::from(earned) + wide(&tips.amount)
+    let supports = sums.total("RoundSupported")?;
+    let shared = Amount::new(shared(app, shard.number, index, &account).await?, decimals);
+    let adds_up = u128::from(slot.balance) + u128::from(slot.withdrawn) + wide(&shared)
+        == u128::from(earned) + wide(&supports.amount) + wide(&tips.amount)
         && left == u128::from(slot.withdrawn) + wide(&cancelled.amount);
     Ok(CreatorStory {
         shard: shard.number,
@@ -128,6 +134,8 @@ pub async fn story(app: &App, name: CreatorName) -> Result<CreatorStory, Explain
         views,
         earned: Amount::new(earned, decimals),
         top: earners,
+        shared,
+        supports,
         tips,
         fees_of_tips,
         withdrawn_at_once,
@@ -147,7 +155,7 @@ async fn sums(app: &App, shard: u32, creator: u32) -> Result<Vec<Row>, ExplainEr
                        + (data ->> 'processing_fee')::NUMERIC), 0)::TEXT AS fees
         FROM chain_events
         WHERE shard = $1 AND creator = $2 AND name IN ('Tipped', 'Withdrawn',
-            'WithdrawalRequested', 'WithdrawalExecuted', 'WithdrawalCancelled')
+            'WithdrawalRequested', 'WithdrawalExecuted', 'WithdrawalCancelled', 'RoundSupported')
         GROUP BY name";
     let rows = sql_query(SUMS)
         .bind::<Integer, _>(registry::signed(shard)?)
@@ -155,6 +163,31 @@ async fn sums(app: &App, shard: u32, creator: u32) -> Result<Vec<Row>, ExplainEr
         .load(&mut app.store.get().await.map_err(StoreError::from)?)
         .await?;
     Ok(rows)
+}
+
+/// What rounds took of what the creator's contents earned: lanes that were given back, by their
+/// events, and those of the account.
+async fn shared(
+    app: &App,
+    shard: u32,
+    creator: u32,
+    account: &ShardRef<'_>,
+) -> Result<u64, ExplainError> {
+    let retired: Vec<(i32, Option<i64>)> = rounds::table
+        .filter(rounds::shard.eq(registry::signed(shard)?))
+        .filter(rounds::owed.gt(0))
+        .select((rounds::content, rounds::owed))
+        .load(&mut app.store.get().await.map_err(StoreError::from)?)
+        .await?;
+    let own = |content: u32| account.content(content).is_ok_and(|slot| slot.creator == creator);
+    let mut shared = 0_u64;
+    for (content, owed) in retired {
+        let content = u32::try_from(content).map_err(|_| corrupt("a content"))?;
+        let owed = u64::try_from(owed.unwrap_or(0)).map_err(|_| corrupt("what is owed"))?;
+        shared = shared.saturating_add(if own(content) { owed } else { 0 });
+    }
+    let lanes = account.lanes.iter().filter(|lane| lane.share_bps > 0 && own(lane.content));
+    Ok(lanes.fold(shared, |shared, lane| shared.saturating_add(lane.owed)))
 }
 
 struct Sums {
@@ -207,6 +240,12 @@ impl fmt::Display for CreatorStory {
         for Earner { content, id, views, earned } in &self.top {
             writeln!(f, "    content {content} ({id}): {views} views, {}", text::money(earned))?;
         }
+        if self.shared.base_units > 0 {
+            writeln!(f, "  of it {} went to rounds", text::money(&self.shared))?;
+        }
+        if self.supports.count > 0 {
+            writeln!(f, "  support rounds: {}", money(&self.supports))?;
+        }
         let fees = text::money(&self.fees_of_tips);
         writeln!(f, "  tips: {} after {fees} of fees", money(&self.tips))?;
         writeln!(f, "  withdrawn at once: {}", money(&self.withdrawn_at_once))?;
@@ -220,10 +259,16 @@ impl fmt::Display for CreatorStory {
         writeln!(f, "  balance: {} can be withdrawn", text::money(&self.balance))?;
         let (balance, withdrawn) = (self.balance.base_units, self.withdrawn.base_units);
         let (earned, tips) = (self.earned.base_units, self.tips.amount.base_units);
-        writeln!(
-            f,
-            "  balance + withdrawn = {balance} + {withdrawn}; earned + tips = {earned} + {tips}"
-        )?;
+        let (shared, supports) = (self.shared.base_units, self.supports.amount.base_units);
+        write!(f, "  balance + withdrawn = {balance} + {withdrawn}; ")?;
+        if (shared, supports) == (0, 0) {
+            writeln!(f, "earned + tips = {earned} + {tips}")?;
+        } else {
+            writeln!(
+                f,
+                "earned - shared + supports + tips = {earned} - {shared} + {supports} + {tips}"
+            )?;
+        }
         if self.adds_up {
             write!(
                 f,

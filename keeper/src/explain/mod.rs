@@ -10,7 +10,9 @@ mod batch;
 mod content;
 mod creator;
 mod event;
+mod position;
 mod replay;
+mod round;
 mod search;
 mod settled;
 #[cfg(test)]
@@ -29,7 +31,9 @@ pub use batch::{Attempt, BatchStory, Landing, Plan, WindowPart};
 pub use content::{ContentStory, QualityChange};
 pub use creator::{CreatorStory, Earner, Total};
 pub use event::{EventStory, Occurrence, Reversal};
+pub use position::{PositionPart, PositionStory};
 pub use replay::Payment;
+pub use round::{RoundStory, Uplift};
 pub use settled::{Fate, Settled};
 pub use withdrawal::{Happened, WithdrawalState, WithdrawalStory};
 
@@ -52,6 +56,10 @@ pub enum Subject {
         sequence: u64,
     },
     Withdrawal(WithdrawalName),
+    /// The round at this address.
+    Round(Pubkey),
+    /// The position at this address.
+    Position(Pubkey),
     /// A view event by its source's id. Batches of the log that came in before `since` are not
     /// searched.
     Event {
@@ -88,6 +96,8 @@ pub enum Explanation {
     Content(ContentStory),
     Batch(BatchStory),
     Withdrawal(WithdrawalStory),
+    Round(RoundStory),
+    Position(PositionStory),
     Event(EventStory),
 }
 
@@ -98,6 +108,8 @@ impl fmt::Display for Explanation {
             Self::Content(story) => story.fmt(f),
             Self::Batch(story) => story.fmt(f),
             Self::Withdrawal(story) => story.fmt(f),
+            Self::Round(story) => story.fmt(f),
+            Self::Position(story) => story.fmt(f),
             Self::Event(story) => story.fmt(f),
         }
     }
@@ -138,6 +150,8 @@ pub async fn explain(app: &App, subject: &Subject) -> Result<Explanation, Explai
             Explanation::Batch(batch::story(app, *shard, *sequence).await?)
         }
         Subject::Withdrawal(name) => Explanation::Withdrawal(withdrawal::story(app, *name).await?),
+        Subject::Round(address) => Explanation::Round(round::story(app, *address).await?),
+        Subject::Position(address) => Explanation::Position(position::story(app, *address).await?),
         Subject::Event { id, since } => Explanation::Event(event::story(app, id, *since).await?),
     })
 }

@@ -1,6 +1,8 @@
 //! Stories of a small platform: events are logged, counted, settled and indexed as in a keeper, and
 //! every figure is reckoned by hand.
 
+mod rounds;
+
 use std::time::Duration;
 
 use anchor_lang::solana_program::{program_pack::Pack, system_instruction};

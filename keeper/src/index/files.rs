@@ -11,12 +11,16 @@
 //! a file that was altered, lost or exchanged shows. Amounts are base units, written as text, since
 //! many readers of JSON lose digits of large numbers.
 
+mod change;
+
 use anchor_lang::prelude::Pubkey;
 use object_store::path::Path;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_with::{DeserializeFromStr, DisplayFromStr, SerializeDisplay, serde_as};
 use sha2::{Digest as _, Sha256};
 use solana_signature::Signature;
+
+pub use change::{Change, Changed};
 
 use crate::settle::Kind;
 
@@ -106,71 +110,6 @@ pub struct Registered {
     pub quality: u16,
 }
 
-/// What changes a shard's balances or rates between batches.
-#[serde_as]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Change {
-    /// A content's quality, in basis points.
-    Quality { content: u32, before: u16, after: u16 },
-    /// `net` went to the balance, the fees wait to be collected.
-    Tip {
-        creator: u32,
-        #[serde_as(as = "DisplayFromStr")]
-        net: u64,
-        #[serde_as(as = "DisplayFromStr")]
-        platform_fee: u64,
-        #[serde_as(as = "DisplayFromStr")]
-        processing_fee: u64,
-    },
-    /// Paid out at once.
-    Withdrawn {
-        creator: u32,
-        #[serde_as(as = "DisplayFromStr")]
-        amount: u64,
-    },
-    /// Left the balance and waits.
-    Requested {
-        creator: u32,
-        #[serde_as(as = "DisplayFromStr")]
-        amount: u64,
-    },
-    /// What waited was paid out.
-    Executed {
-        creator: u32,
-        #[serde_as(as = "DisplayFromStr")]
-        amount: u64,
-    },
-    /// What waited went back to the balance.
-    Cancelled {
-        creator: u32,
-        #[serde_as(as = "DisplayFromStr")]
-        amount: u64,
-    },
-    /// Went into the reward budget.
-    Funded {
-        #[serde_as(as = "DisplayFromStr")]
-        amount: u64,
-    },
-    /// All fees of tips were paid on.
-    FeesCollected {
-        #[serde_as(as = "DisplayFromStr")]
-        platform_fees: u64,
-        #[serde_as(as = "DisplayFromStr")]
-        processing_fees: u64,
-    },
-}
-
-/// A change, and the transaction that made it.
-#[serde_as]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Changed {
-    #[serde_as(as = "DisplayFromStr")]
-    pub signature: Signature,
-    pub change: Change,
-}
-
 /// What a batch adds up to, as its event says.
 #[serde_as]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,6 +126,11 @@ pub struct Outcome {
     /// What was credited, in base units; what the views are worth that a reversal takes back.
     #[serde_as(as = "DisplayFromStr")]
     pub amount: u64,
+    /// What rounds took of it; nothing of a reversal.
+    #[serde_as(as = "DisplayFromStr")]
+    pub owed: u64,
+    /// The clock that lanes were reckoned with, in Unix seconds; a reversal reckons none.
+    pub unix_seconds: Option<i64>,
 }
 
 /// A [`Kind`] by its name.
@@ -310,7 +254,8 @@ mod tests {
         r#""previous_hash":"0000000000000000000000000000000000000000000000000000000000000000","#,
         r#""batch":{"sequence":1,"kind":"views","#,
         r#""hash":"0505050505050505050505050505050505050505050505050505050505050505","#,
-        r#""base_rate":"1000","views":12,"amount":"18446744073709551615"},"entries":"AAE=","#,
+        r#""base_rate":"1000","views":12,"amount":"18446744073709551615","owed":"7","#,
+        r#""unix_seconds":1700000000},"entries":"AAE=","#,
         r#""signature":"SIGNATURE","slot":77,"block_time":1700000000,"#,
         r#""contents":[{"first":0,"count":9,"quality":10000}],"#,
         r#""changes":[{"signature":"SIGNATURE","change":{"tip":{"creator":1,"net":"93","#,
@@ -334,6 +279,8 @@ mod tests {
                 base_rate: 1_000,
                 views: 12,
                 amount: u64::MAX,
+                owed: 7,
+                unix_seconds: Some(1_700_000_000),
             },
             entries: vec![0, 1],
             signature,

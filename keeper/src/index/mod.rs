@@ -6,6 +6,7 @@
 
 pub mod batches;
 pub mod files;
+mod found;
 mod history;
 mod indexer;
 pub(crate) mod metrics;

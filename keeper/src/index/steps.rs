@@ -31,14 +31,15 @@ pub enum SentStep {
     Batch(Outcome, Vec<u8>),
 }
 
-/// What a transaction did to the shard at `address`, in order.
+/// What a transaction did to the shard at `address`, in order. Among it is what it did to rounds of
+/// which the events do not tell the shard.
 pub fn sent_steps(
     transaction: &ChainTransaction,
     address: &Pubkey,
 ) -> Result<Vec<SentStep>, String> {
     let mut steps = Vec::new();
     for event in events(transaction).events {
-        if event.shard().as_ref() != Some(address) {
+        if event.shard().map_or(event.round().is_none(), |shard| shard != *address) {
             continue;
         }
         steps.extend(match Step::read(event.name(), &event.json())? {
@@ -68,7 +69,7 @@ pub fn sent_entries(
 }
 
 /// Names of the events that are steps.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 19] = [
     "ContentRegistered",
     "QualityChanged",
     "Tipped",
@@ -80,6 +81,14 @@ pub const NAMES: [&str; 11] = [
     "FeesCollected",
     "BatchSettled",
     "ViewsReversed",
+    "RoundOpened",
+    "Invested",
+    "Refunded",
+    "RoundDelivered",
+    "RoundSupported",
+    "Claimed",
+    "LaneRetired",
+    "RoundClosed",
 ];
 
 impl Step {
@@ -117,9 +126,13 @@ impl Step {
                 platform_fees: fields.number("platform_fees")?,
                 processing_fees: fields.number("processing_fees")?,
             }),
-            "BatchSettled" => Self::Batch(fields.batch(Kind::Views, "credited")?),
+            "BatchSettled" => Self::Batch(Outcome {
+                owed: fields.number("owed")?,
+                unix_seconds: Some(fields.number("unix_seconds")?),
+                ..fields.batch(Kind::Views, "credited")?
+            }),
             "ViewsReversed" => Self::Batch(fields.batch(Kind::Reversal, "value")?),
-            _ => return Ok(None),
+            _ => return Ok(fields.of_round()?.map(Self::Changed)),
         }))
     }
 }
@@ -142,6 +155,12 @@ impl Fields<'_> {
             .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
             .and_then(|number| T::try_from(number).ok())
             .ok_or_else(|| self.wrong(field, value))
+    }
+
+    fn address(&self, field: &str) -> Result<Pubkey, String> {
+        let value = &self.data[field];
+        let address = value.as_str().and_then(|text| text.parse().ok());
+        address.ok_or_else(|| self.wrong(field, value))
     }
 
     fn digest(&self, field: &str) -> Result<Digest, String> {
@@ -170,6 +189,53 @@ impl Fields<'_> {
             base_rate: self.number("base_rate")?,
             views: self.number("views")?,
             amount: self.number(amount)?,
+            owed: 0,
+            unix_seconds: None,
         })
+    }
+
+    /// What happened to a round, if it changes books.
+    fn of_round(&self) -> Result<Option<Change>, String> {
+        let round = || self.address("round");
+        let position = || self.address("position");
+        let amount = || self.number("amount");
+        Ok(Some(match self.name {
+            "RoundOpened" => {
+                let terms = Fields { name: self.name, data: &self.data["terms"] };
+                Change::Opened {
+                    round: round()?,
+                    content: self.number("content")?,
+                    number: self.number("number")?,
+                    share_bps: terms.number("share_bps")?,
+                    cap: terms.number("cap")?,
+                    term_seconds: terms.number("term_seconds")?,
+                    unix_seconds: self.number("unix_seconds")?,
+                }
+            }
+            "Invested" => {
+                Change::Invested { round: round()?, position: position()?, amount: amount()? }
+            }
+            "Refunded" => {
+                Change::Refunded { round: round()?, position: position()?, amount: amount()? }
+            }
+            "RoundDelivered" => Change::Delivered {
+                round: round()?,
+                lane: self.number("lane")?,
+                baseline_earned: self.number("baseline_earned")?,
+                baseline_seconds: self.number("baseline_seconds")?,
+                unix_seconds: self.number("unix_seconds")?,
+            },
+            "RoundSupported" => Change::Supported {
+                round: round()?,
+                creator: self.number("creator")?,
+                amount: amount()?,
+            },
+            "Claimed" => {
+                Change::Claimed { round: round()?, position: position()?, amount: amount()? }
+            }
+            "LaneRetired" => Change::Retired { round: round()?, owed: self.number("owed")? },
+            "RoundClosed" => Change::Closed { round: round()?, dust: self.number("dust")? },
+            _ => return Ok(None),
+        }))
     }
 }

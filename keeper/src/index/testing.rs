@@ -35,12 +35,16 @@ use solana_signer::Signer;
 
 use super::{Publisher, files::Place, index_once, registry};
 use crate::{
+    app::App,
     chain::{
         Chain, ChainError, ChainTime, ChainTransaction, Commitment, RecentBlockhash,
         SignatureStatus, Simulation,
         embedded::Embedded,
         testing::{SMALL, Scene, program},
     },
+    config::{Config, KeysConfig, Secret},
+    keys::Keys,
+    log::PostgresLog,
     settle::Kind,
     store::Pool,
     testing::TestPostgres,
@@ -90,6 +94,22 @@ impl World {
     pub fn place(&self, shard: u32) -> Place {
         let address = self.shards[usize::try_from(shard).expect("small")].0;
         Place::new(self.platform().address, shard, address)
+    }
+
+    /// What a keeper of this platform has, with keys that sign nothing here.
+    pub fn app(&self, chain: Arc<dyn Chain>) -> App {
+        let (config, folder) = (Config::default(), std::env::temp_dir());
+        let master_seed = Some(Secret::new("07".repeat(32)));
+        let keys = KeysConfig { master_seed, ..KeysConfig::default() };
+        App {
+            config: Arc::new(config),
+            keys: Arc::new(Keys::load(&keys, &folder).expect("keys")),
+            store: self.store.clone(),
+            chain,
+            log: Arc::new(PostgresLog::new(self.store.clone())),
+            objects: self.objects.clone(),
+            platform: self.platform(),
+        }
     }
 
     pub async fn run(&self, instructions: &[Instruction], signers: &[&Keypair]) -> Signature {

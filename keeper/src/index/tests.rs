@@ -11,11 +11,7 @@ use super::{
     *,
 };
 use crate::{
-    app::App,
     chain::{Chain, events::events},
-    config::Config,
-    keys::Keys,
-    log::PostgresLog,
     store::schema::{batches, chain_events, contents, creators, plans, publications, shards},
 };
 
@@ -38,21 +34,6 @@ async fn file(world: &World, sequence: u64) -> BatchFile {
 
 async fn tail(world: &World) -> TailFile {
     files::read(&world.read(&world.place(0).tail_path()).await).unwrap()
-}
-
-fn app(world: &World, chain: Arc<dyn Chain>) -> App {
-    let (config, folder) = (Config::default(), std::env::temp_dir());
-    let seed = crate::config::Secret::new("07".repeat(32));
-    let keys = crate::config::KeysConfig { master_seed: Some(seed), ..Default::default() };
-    App {
-        config: Arc::new(config),
-        keys: Arc::new(Keys::load(&keys, &folder).unwrap()),
-        store: world.store.clone(),
-        chain,
-        log: Arc::new(PostgresLog::new(world.store.clone())),
-        objects: world.objects.clone(),
-        platform: world.platform(),
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,7 +144,7 @@ async fn a_cut_connection_leaves_no_gap() {
     let mut world = World::new().await;
     let mut bad = Bad::new(&world.chain);
     bad.unsteady = true;
-    let (app, stop) = (app(&world, Arc::new(bad)), CancellationToken::new());
+    let (app, stop) = (world.app(Arc::new(bad)), CancellationToken::new());
     // Two keepers; one of them works.
     let tasks = ["a", "b"].map(|owner| tokio::spawn(run(app.clone(), owner.into(), stop.clone())));
     world.live().await;

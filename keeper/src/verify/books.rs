@@ -93,6 +93,8 @@ impl<'a> Books<'a> {
         let at = Subject::History;
         match step {
             SentStep::Registered(new) => self.between(&[new], [], at)?,
+            // An event that tells no shard is of another one.
+            SentStep::Changed(change) if self.is_of_another_shard(&change) => {}
             SentStep::Changed(change) => self.between(&[], [change], at)?,
             SentStep::Batch(..) if self.ledger.sequence >= self.account_sequence() => {
                 return Ok(false);
@@ -103,5 +105,10 @@ impl<'a> Books<'a> {
             }
         }
         Ok(true)
+    }
+
+    fn is_of_another_shard(&self, change: &Change) -> bool {
+        let opens = matches!(change, Change::Opened { .. });
+        !opens && change.round().is_some_and(|round| !self.ledger.rounds().knows(round))
     }
 }

@@ -1,5 +1,6 @@
 //! A shard's books, kept by replaying what was published.
 
+use anchor_lang::prelude::Pubkey;
 use pixr::{
     constants::{BASE_RATE_MAX, BPS_MAX},
     entries::{Entry, Packed},
@@ -9,7 +10,10 @@ use pixr::{
 use serde::Serialize;
 use serde_with::{DisplayFromStr, serde_as};
 
-use super::{Difference, Subject};
+use super::{
+    Difference, Subject,
+    rounds::{Rounds, Wrong},
+};
 use crate::{
     index::files::{Change, Digest, Outcome, Registered},
     settle::Kind,
@@ -23,6 +27,8 @@ pub struct ContentBooks {
     pub remainder: i64,
     /// Basis points.
     pub quality: u16,
+    /// Number of the next round.
+    pub next_round: u32,
 }
 
 impl ContentBooks {
@@ -83,14 +89,28 @@ pub struct Totals {
     pub platform_fees: u64,
     #[serde_as(as = "DisplayFromStr")]
     pub processing_fees: u64,
+    /// Of what was credited, what rounds took.
+    #[serde_as(as = "DisplayFromStr")]
+    pub shared: u64,
+    /// Owed to rounds and not paid yet.
+    #[serde_as(as = "DisplayFromStr")]
+    pub owed: u64,
+    /// Paid to investors.
+    #[serde_as(as = "DisplayFromStr")]
+    pub claimed: u64,
+    /// What support rounds brought creators.
+    #[serde_as(as = "DisplayFromStr")]
+    pub supported: u64,
 }
 
 impl Totals {
     /// The sum of all creators' balances.
     pub fn balances(&self) -> u64 {
-        let credited = u128::from(self.credited) + u128::from(self.tipped);
-        let gone = u128::from(self.withdrawn) + u128::from(self.delayed);
-        u64::try_from(credited.saturating_sub(gone)).unwrap_or(u64::MAX)
+        let [credited, tipped, supported] =
+            [self.credited, self.tipped, self.supported].map(u128::from);
+        let gone = [self.shared, self.withdrawn, self.delayed].map(u128::from);
+        let balances = (credited + tipped + supported).saturating_sub(gone.iter().sum());
+        u64::try_from(balances).unwrap_or(u64::MAX)
     }
 }
 
@@ -101,6 +121,7 @@ pub struct Ledger {
     /// The creator of each content.
     owners: Vec<usize>,
     creators: Vec<CreatorBooks>,
+    rounds: Rounds,
     pub totals: Totals,
     /// The last batch.
     pub sequence: u64,
@@ -121,6 +142,7 @@ impl Ledger {
             contents: account.contents.iter().map(begin).collect(),
             owners: account.contents.iter().map(|slot| index(slot.creator)).collect(),
             creators: vec![CreatorBooks::default(); account.creators.len()],
+            rounds: Rounds::default(),
             totals: Totals::default(),
             sequence: 0,
             hash: Digest::default(),
@@ -134,6 +156,10 @@ impl Ledger {
 
     pub fn creators(&self) -> &[CreatorBooks] {
         &self.creators
+    }
+
+    pub fn rounds(&self) -> &Rounds {
+        &self.rounds
     }
 
     /// Sets the quality of new contents. Those registered after the account was read have no slot.
@@ -153,6 +179,12 @@ impl Ledger {
     pub fn change(&mut self, change: &Change, at: Subject) -> Result<(), Difference> {
         if let Change::Quality { content, before, after } = *change {
             return self.set_quality(content, before, after, at);
+        }
+        if let Some(round) = change.round() {
+            let booked = self.of_round(round, change);
+            booked.map_err(|(field, expected, found)| {
+                self.difference(Subject::Round { round: *round }, field, expected, found)
+            })?;
         }
         self.book(change).ok_or_else(|| {
             self.difference(at, "change", "one that the books allow", format!("{change:?}"))
@@ -180,10 +212,39 @@ impl Ledger {
         Ok(())
     }
 
+    fn of_round(&mut self, round: &Pubkey, change: &Change) -> Result<(), Wrong> {
+        match *change {
+            Change::Opened { content, .. } => match self.contents.get_mut(index(content)) {
+                Some(books) => self.rounds.open(change, books),
+                // Registered after the account was read.
+                None => Ok(()),
+            },
+            _ => self.rounds.change(round, change, &self.contents),
+        }
+    }
+
+    /// Books what a change does to balances and totals.
     fn book(&mut self, change: &Change) -> Option<()> {
         let Self { totals, creators, .. } = self;
         match *change {
-            Change::Quality { .. } => {}
+            Change::Quality { .. }
+            | Change::Opened { .. }
+            | Change::Invested { .. }
+            | Change::Refunded { .. }
+            | Change::Delivered { .. }
+            | Change::Retired { .. } => {}
+            Change::Supported { creator: number, amount, .. } => {
+                add(&mut creators.get_mut(index(number))?.balance, amount)?;
+                add(&mut totals.supported, amount)?;
+            }
+            Change::Claimed { amount, .. } => {
+                take(&mut totals.owed, amount)?;
+                add(&mut totals.claimed, amount)?;
+            }
+            Change::Closed { dust, .. } => {
+                take(&mut totals.owed, dust)?;
+                add(&mut totals.funded, dust)?;
+            }
             Change::Tip { creator: number, net, platform_fee, processing_fee } => {
                 add(&mut creators.get_mut(index(number))?.balance, net)?;
                 add(&mut totals.tipped, net)?;
@@ -232,7 +293,10 @@ impl Ledger {
         if batch.base_rate > BASE_RATE_MAX {
             return Err(self.difference(at, "base rate", "at most 2^38", batch.base_rate));
         }
-        let (views, amount) = self.count(batch, entries)?;
+        let Counted { views, amount, owed } = self.count(batch, entries)?;
+        if owed != batch.owed {
+            return Err(self.difference(at, "owed to rounds", owed, batch.owed));
+        }
         if views != batch.views {
             return Err(self.difference(at, "views", views, batch.views));
         }
@@ -248,7 +312,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn count(&mut self, batch: &Outcome, entries: Vec<u8>) -> Result<(u64, u64), Difference> {
+    fn count(&mut self, batch: &Outcome, entries: Vec<u8>) -> Result<Counted, Difference> {
         let shard = self.shard;
         let wrong = |found: String| Difference {
             shard,
@@ -258,35 +322,44 @@ impl Ledger {
             found,
         };
         let packed = Packed::new(entries).map_err(|error| wrong(format!("{error:?}")))?;
-        let (mut views, mut amount) = (0_u64, 0_u64);
+        let Counted { mut views, mut amount, mut owed } = Counted::default();
         for entry in packed.entries() {
             let entry = entry.map_err(|error| wrong(format!("{error:?}")))?;
-            let counted = self.credit(batch, &entry).and_then(|counted| {
-                views = views.checked_add(entry.views)?;
-                amount = amount.checked_add(counted)?;
-                Some(())
+            let counted = self.credit(batch, &entry).and_then(|(counted, shared)| {
+                add(&mut views, entry.views)?;
+                add(&mut amount, counted)?;
+                add(&mut owed, shared)
             });
             counted.ok_or_else(|| wrong(format!("{entry:?}")))?;
             self.lines = self.lines.saturating_add(1);
         }
         if batch.kind.0 == Kind::Views {
-            let Totals { views: all_views, credited, .. } = &mut self.totals;
+            let Totals { views: all_views, credited, shared, owed: all_owed, .. } =
+                &mut self.totals;
             add(all_views, views)
                 .and_then(|()| add(credited, amount))
+                .and_then(|()| add(shared, owed))
+                .and_then(|()| add(all_owed, owed))
                 .ok_or_else(|| wrong("totals above 64 bits".into()))?;
         }
-        Ok((views, amount))
+        Ok(Counted { views, amount, owed })
     }
 
+    /// Returns what an entry counts, and what rounds take of it.
     #[inline]
-    fn credit(&mut self, batch: &Outcome, entry: &Entry) -> Option<u64> {
+    fn credit(&mut self, batch: &Outcome, entry: &Entry) -> Option<(u64, u64)> {
         let content = usize::try_from(entry.content).ok()?;
-        let amount = self.contents.get_mut(content)?.count(batch.kind.0, entry, batch.base_rate)?;
-        if batch.kind.0 == Kind::Views {
-            let owner = *self.owners.get(content)?;
-            add(&mut self.creators.get_mut(owner)?.balance, amount)?;
+        let books = self.contents.get_mut(content)?;
+        let amount = books.count(batch.kind.0, entry, batch.base_rate)?;
+        if batch.kind.0 == Kind::Reversal {
+            return Some((amount, 0));
         }
-        Some(amount)
+        let unix_seconds = u64::try_from(batch.unix_seconds?).ok()?;
+        let number = u32::try_from(entry.content).ok()?;
+        let left = self.rounds.share_out(number, unix_seconds, books.earned, amount)?;
+        let owner = *self.owners.get(content)?;
+        add(&mut self.creators.get_mut(owner)?.balance, left)?;
+        Some((amount, amount.checked_sub(left)?))
     }
 
     fn difference(
@@ -301,6 +374,15 @@ impl Ledger {
     }
 }
 
+/// What a batch adds up to.
+#[derive(Default)]
+struct Counted {
+    views: u64,
+    amount: u64,
+    /// What rounds take of it.
+    owed: u64,
+}
+
 fn add(sum: &mut u64, amount: u64) -> Option<()> {
     *sum = sum.checked_add(amount)?;
     Some(())
@@ -311,6 +393,6 @@ fn take(sum: &mut u64, amount: u64) -> Option<()> {
     Some(())
 }
 
-fn index(number: u32) -> usize {
+pub fn index(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }

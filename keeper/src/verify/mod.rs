@@ -5,7 +5,8 @@
 //! shard's running hash, which the program keeps, chains them all. From them, with the program's own
 //! formulas, follow views, earnings and remainder of every content, to the last fraction of a base
 //! unit, and balance and withdrawals of every creator; each must be what the account says, and so
-//! must the shard's totals. The vault must hold what the shard owes. Files name the hash of the file
+//! must the shard's totals. Rounds are part of it: from what files state of their openings, deliveries
+//! and claims follows each baseline, each lane and each payment. The vault must hold what the shard owes. Files name the hash of the file
 //! before, so none can be altered, lost or exchanged after it was published, even where the account
 //! does not depend on it.
 //!
@@ -23,6 +24,7 @@ mod books;
 mod compare;
 mod ledger;
 mod report;
+mod rounds;
 mod shard;
 mod source;
 #[cfg(test)]

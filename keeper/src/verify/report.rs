@@ -35,6 +35,16 @@ pub enum Subject {
         #[serde_as(as = "DisplayFromStr")]
         authority: Pubkey,
     },
+    Round {
+        #[serde_as(as = "DisplayFromStr")]
+        round: Pubkey,
+    },
+    /// A lane of the account, and which round of which content it earns for.
+    Lane {
+        lane: usize,
+        content: u32,
+        round: u32,
+    },
 }
 
 impl fmt::Display for Subject {
@@ -47,6 +57,10 @@ impl fmt::Display for Subject {
             Self::History => f.write_str("the chain's history"),
             Self::Content { content, id } => write!(f, "content {content} ({id})"),
             Self::Creator { creator, authority } => write!(f, "creator {creator} ({authority})"),
+            Self::Round { round } => write!(f, "round {round}"),
+            Self::Lane { lane, content, round } => {
+                write!(f, "lane {lane} (round {round} of content {content})")
+            }
         }
     }
 }

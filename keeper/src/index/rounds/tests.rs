@@ -169,7 +169,7 @@ async fn a_round_goes_from_one_status_to_the_next() {
     world.invest(address, &investor, 399_999).await;
     world.index().await;
     assert_eq!(status(&world, address).await, RoundStatus::Open);
-    world.invest(address, &investor, 399_999).await;
+    world.invest(address, &investor, 5).await;
     world.index().await;
     let funded = round_of(&world, address).await;
     assert_eq!((funded.status, funded.raised), (RoundStatus::Funded, 400_000));

@@ -232,6 +232,8 @@ impl World {
         self.settle(0, &[(0, 5_000, 9_999), (1, 7, 10_000)]).await;
         self.claim(thirds[0], anna).await;
         self.retire(capped).await;
+        // The same claim again, on another blockhash.
+        self.wait(1).await;
         for (position, owner) in thirds.iter().zip(&investors) {
             self.claim(*position, owner).await;
         }
