@@ -14,6 +14,12 @@ use crate::{
     index,
     ingest::{self, Appender, Backlog, Clock, IngestState, Sources},
     log::Partition,
+    media::{
+        Media,
+        http::{self, UploadState},
+        uploads::Uploads,
+        worker::Worker,
+    },
     observe::{self, Readiness, Sampler},
     settle::{Board, Settler},
     views::Hashes,
@@ -57,6 +63,13 @@ pub async fn start(app: &App, identity: &Identity) -> anyhow::Result<Serving> {
         board,
         config.ingest.backlog_batches_max,
     );
+    let media = Media::open(config, app.store.clone())?;
+    let uploads = Uploads::new(media.clone(), identity.name.clone());
+    supervisor.start("uploads", STOP_WITHIN, |stop| uploads.clone().run(stop));
+    if config.media.serve {
+        let worker = Worker::new(media)?;
+        supervisor.start("worker", STOP_WITHIN, |stop| worker.run(stop));
+    }
     let sampler = Sampler::new(app.clone(), readiness.clone(), recorder.clone());
     supervisor.start("figures", STOP_WITHIN, |stop| sampler.run(stop));
     let (appender, task) = Appender::new(Arc::clone(&app.log), config.ingest.queue_bytes_max);
@@ -70,6 +83,7 @@ pub async fn start(app: &App, identity: &Identity) -> anyhow::Result<Serving> {
         let watching = clock.clone().watch(stop);
         async move { Ok(watching.await?) }
     });
+    let uploads = http::router(UploadState { uploads, sources: Arc::clone(&sources) });
     let state = IngestState {
         config: Arc::new(config.ingest.clone()),
         counting: Arc::new(config.counting.clone()),
@@ -81,7 +95,7 @@ pub async fn start(app: &App, identity: &Identity) -> anyhow::Result<Serving> {
         log: Arc::clone(&app.log),
         pool: app.store.clone(),
     };
-    let router = ingest::router(state).merge(observe::router(recorder, readiness));
+    let router = ingest::router(state).merge(uploads).merge(observe::router(recorder, readiness));
     supervisor.start("API", STOP_WITHIN, |stop| listen(listener, router, stop));
     tracing::info!(%address, "takes views");
     Ok(Serving { address, supervisor })

@@ -9,12 +9,20 @@
 //! ```
 
 mod folder;
+pub mod http;
+#[cfg(test)]
+mod http_tests;
 pub mod jobs;
 pub mod metrics;
 mod plans;
 mod queue;
 mod run;
 mod sources;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+pub mod uploads;
 pub mod worker;
 
 use std::{path::PathBuf, sync::Arc};
