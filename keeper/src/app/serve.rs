@@ -15,7 +15,12 @@ use crate::{
     ingest::{self, Appender, Backlog, Clock, IngestState, Sources},
     log::Partition,
     market::{self, api::MarketState},
-    media::{Media, worker::Worker},
+    media::{
+        Media,
+        http::{self, UploadState},
+        uploads::Uploads,
+        worker::Worker,
+    },
     observe::{self, Readiness, Sampler},
     rounds,
     settle::{Board, Settler},
@@ -75,6 +80,8 @@ pub async fn start(app: &App, identity: &Identity) -> anyhow::Result<Serving> {
         config.ingest.backlog_batches_max,
     );
     let media = Media::open(config, app.store.clone())?;
+    let uploads = Uploads::new(media.clone(), identity.name.clone());
+    supervisor.start("uploads", STOP_WITHIN, |stop| uploads.clone().run(stop));
     if config.media.serve {
         let worker = Worker::new(media)?;
         supervisor.start("worker", STOP_WITHIN, |stop| worker.run(stop));
@@ -93,6 +100,7 @@ pub async fn start(app: &App, identity: &Identity) -> anyhow::Result<Serving> {
         async move { Ok(watching.await?) }
     });
     let market = MarketState { app: app.clone(), sources: Arc::clone(&sources) };
+    let uploads = http::router(UploadState { uploads, sources: Arc::clone(&sources) });
     let state = IngestState {
         config: Arc::new(config.ingest.clone()),
         counting: Arc::new(config.counting.clone()),
@@ -105,6 +113,7 @@ pub async fn start(app: &App, identity: &Identity) -> anyhow::Result<Serving> {
         pool: app.store.clone(),
     };
     let router = ingest::router(state)
+        .merge(uploads)
         .merge(market::api::router(market))
         .merge(observe::router(recorder, readiness));
     supervisor.start("API", STOP_WITHIN, |stop| listen(listener, router, stop));

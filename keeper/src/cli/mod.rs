@@ -11,6 +11,7 @@ pub(crate) mod init;
 pub(crate) mod input;
 mod keys;
 mod market;
+mod media;
 mod migrate;
 mod money;
 pub(crate) mod operate;
@@ -28,6 +29,7 @@ mod shards;
 mod usage;
 mod verify;
 mod withdrawals;
+mod worker;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
@@ -99,6 +101,17 @@ enum Command {
                       look work beside it, and so do `pixr ingest` and `pixr reverse`."
     )]
     Serve,
+    /// Make renditions: several workers share the jobs, and a video where they share the folder
+    #[command(
+        long_about = "Make renditions: take jobs that `pixr media upgrade` and rounds have asked for. \
+                      Any number of workers on one database share the jobs, and one video where they \
+                      share media.folder. SIGTERM or SIGINT leaves what is under way to the next \
+                      worker, which goes on where this one was."
+    )]
+    Worker,
+    /// Sources of videos, their upgrades, and what these cost
+    #[command(subcommand)]
+    Media(media::Command),
     /// Take view events from a file or standard input
     Ingest(ingest::Args),
     /// Count, settle, index and publish everything that waits, once
@@ -173,7 +186,7 @@ enum Command {
 
 impl Command {
     fn is_daemon(&self) -> bool {
-        matches!(self, Self::Serve)
+        matches!(self, Self::Serve | Self::Worker)
     }
 }
 
@@ -247,6 +260,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 async fn dispatch(context: Context, command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve => serve::run(context).await,
+        Command::Worker => worker::run(context).await,
+        Command::Media(command) => media::run(context, command).await,
         Command::Ingest(args) => ingest::run(context, args).await,
         Command::Reverse(args) => reverse::run(context, args).await,
         Command::Settle => serve::settle(context).await,

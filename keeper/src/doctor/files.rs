@@ -56,13 +56,14 @@ fn look(folder: &Path) -> Vec<Finding> {
 }
 
 /// Whether a file can be made in `folder`.
-fn writable(folder: &Path) -> io::Result<()> {
+pub(super) fn writable(folder: &Path) -> io::Result<()> {
     let probe = folder.join(format!("doctor.{}", uuid::Uuid::new_v4()));
     fs::OpenOptions::new().write(true).create_new(true).open(&probe)?;
     fs::remove_file(&probe)
 }
 
-fn space(place: &Path) -> Finding {
+/// What is free where `place` is.
+pub(super) fn space(place: &Path) -> Finding {
     let name = "disk space";
     let shown = place.display();
     match statvfs(place) {

@@ -29,7 +29,17 @@ pub async fn ffmpeg() -> Checked {
         }
         Err(error) => Finding::warn(NAME, format!("it cannot be run: {error}"), install),
     };
-    Ok(vec![finding])
+    Ok(vec![finding, ffprobe(install).await])
+}
+
+/// Whether sources can be looked at.
+async fn ffprobe(install: &str) -> Finding {
+    let (name, mut command) = ("ffprobe", Command::new("ffprobe"));
+    match command.arg("-version").kill_on_drop(true).output().await {
+        Ok(output) if output.status.success() => Finding::ok(name, "it can be run"),
+        Ok(output) => Finding::warn(name, format!("it fails: {}", output.status), install),
+        Err(error) => Finding::warn(name, format!("it cannot be run: {error}"), install),
+    }
 }
 
 /// The first line of what it says of itself.

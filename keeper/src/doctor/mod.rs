@@ -12,6 +12,7 @@ mod funds;
 mod keys;
 mod log;
 mod machine;
+mod media;
 mod parts;
 mod settings;
 #[cfg(test)]
@@ -29,7 +30,7 @@ use tokio::time::timeout;
 use self::parts::Parts;
 use crate::{
     app::LedgerError, chain::ChainError, config::Config, index::IndexError, log::LogError,
-    observe::figures::FigureError, store::StoreError,
+    media::UpgradeError, observe::figures::FigureError, store::StoreError,
 };
 
 /// How long a check may take.
@@ -160,6 +161,18 @@ impl From<LedgerError> for Trouble {
     }
 }
 
+impl From<UpgradeError> for Trouble {
+    fn from(error: UpgradeError) -> Self {
+        match error {
+            UpgradeError::Store(error) => error.into(),
+            other => {
+                let advice = "check media.folder, and the object store";
+                Self::Failed { found: other.to_string(), advice }
+            }
+        }
+    }
+}
+
 impl From<IndexError> for Trouble {
     fn from(error: IndexError) -> Self {
         match error {
@@ -215,6 +228,8 @@ fn checks(parts: &Parts) -> Vec<BoxFuture<'_, Vec<Finding>>> {
         check("settlement", backlog::settlement(parts)),
         check("index", backlog::index(parts)),
         check("publication", backlog::publication(parts)),
+        check("upgrades", media::jobs(parts)),
+        check("media folder", media::folder(parts)),
     ]
 }
 

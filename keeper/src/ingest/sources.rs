@@ -19,6 +19,7 @@ const LOCAL: &str = "local";
 pub struct Source {
     pub name: String,
     pub reports_fraud: bool,
+    pub uploads_media: bool,
     key: Option<[u8; 32]>,
     token: Option<DecodingKey>,
     limit: Option<Limit>,
@@ -52,6 +53,7 @@ impl Sources {
         let local = named.is_empty().then(|| Source {
             name: LOCAL.into(),
             reports_fraud: true,
+            uploads_media: true,
             key: None,
             token: None,
             limit: None,
@@ -127,6 +129,7 @@ impl Source {
         Ok(Self {
             name: name.into(),
             reports_fraud: config.reports_fraud,
+            uploads_media: config.uploads_media,
             key: key.transpose()?,
             token: config
                 .token_secret

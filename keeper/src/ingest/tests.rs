@@ -32,6 +32,7 @@ fn source() -> SourceConfig {
         token_secret: Some(Secret::new("a secret of the source web".into())),
         events_per_second_max: None,
         reports_fraud: false,
+        uploads_media: false,
     }
 }
 

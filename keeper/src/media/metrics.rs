@@ -5,9 +5,8 @@ use std::time::Duration;
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
-use pixr_media::encode::Outcome;
 
-use super::{Ended, JobState};
+use super::{Ended, jobs::Backlog};
 
 /// Gauge by state: jobs.
 pub const JOBS: &str = "pixr_media_jobs";
@@ -40,11 +39,10 @@ pub fn describe() {
     describe_counter!(UPLOAD_BYTES, Unit::Bytes, "Bytes of uploads that were taken");
 }
 
-pub(super) fn made(outcome: &Outcome) {
-    counter!(FRAMES).increment(outcome.frames());
-    counter!(PARTS).increment(outcome.parts_made);
-    let micros = outcome.cpu_us.saturating_add(outcome.check_cpu_us);
-    histogram!(ENCODE_SECONDS).record(Duration::from_micros(micros));
+pub(super) fn made(frames: u64, parts: u64, cpu_us: u64) {
+    counter!(FRAMES).increment(frames);
+    counter!(PARTS).increment(parts);
+    histogram!(ENCODE_SECONDS).record(Duration::from_micros(cpu_us));
 }
 
 pub(super) fn ended(ended: &Ended) {
@@ -59,9 +57,9 @@ pub(super) fn ended(ended: &Ended) {
 }
 
 /// Sets the gauges of jobs.
-pub fn jobs(counts: impl IntoIterator<Item = (JobState, u32)>, oldest_due_seconds: u32) {
-    for (state, count) in counts {
+pub fn backlog(backlog: &Backlog) {
+    for (state, count) in backlog.counts {
         gauge!(JOBS, "state" => state.name()).set(count);
     }
-    gauge!(OLDEST_DUE).set(oldest_due_seconds);
+    gauge!(OLDEST_DUE).set(backlog.oldest_due_seconds);
 }

@@ -9,6 +9,9 @@
 //! ```
 
 mod folder;
+pub mod http;
+#[cfg(test)]
+mod http_tests;
 pub mod jobs;
 pub mod metrics;
 mod outlook;
@@ -16,6 +19,11 @@ pub mod plans;
 mod queue;
 mod run;
 mod sources;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+pub mod uploads;
 pub mod worker;
 
 use std::{path::PathBuf, sync::Arc};

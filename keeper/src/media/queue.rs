@@ -65,6 +65,8 @@ pub struct Made {
     pub previous: Option<Hash>,
     pub manifest: Hash,
     pub quality_bps: u16,
+    /// Frames that were encoded for it.
+    pub frames: u64,
 }
 
 /// Milliseconds of a duration, as PostgreSQL takes them.

@@ -10,7 +10,7 @@ use pixr_media::{
     Hash, MediaError,
     encode::{self, Job as Work},
     plan::Plan,
-    progress::{OnProgress, Progress},
+    progress::{self, OnProgress, Progress},
 };
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
@@ -89,6 +89,8 @@ pub enum Ended {
     Done {
         manifest: Hash,
         quality_bps: u16,
+        /// Frames that were encoded in this attempt.
+        frames: u64,
     },
     /// It will be tried again.
     Again(UpgradeError),
@@ -164,12 +166,12 @@ impl Media {
         let (source, previous) = (plan.source, plan.previous);
         if let (true, Some(manifest)) = (plan.is_empty(), previous) {
             let quality_bps = quality_bps(&self.manifest(source, manifest).await?);
-            return Ok(Made { source, previous, manifest, quality_bps });
+            return Ok(Made { source, previous, manifest, quality_bps, frames: 0 });
         }
         let outcome = self.encode(&plan, shared.listener(), cancel).await?;
-        metrics::made(&outcome);
         let quality_bps = quality_bps(&outcome.manifest);
-        Ok(Made { source, previous, manifest: outcome.hash, quality_bps })
+        let (manifest, frames) = (outcome.hash, outcome.frames());
+        Ok(Made { source, previous, manifest, quality_bps, frames })
     }
 
     async fn encode(
@@ -183,25 +185,27 @@ impl Media {
         let workers = if config.workers == 0 { all.workers } else { config.workers };
         let folder_bytes_max = config.folder_bytes_max;
         let work = Work { workers, folder_bytes_max, progress, cancel: cancel.clone(), ..all };
-        encode::run(&self.library, plan, &work).await
+        let outcome = encode::run(&self.library, plan, &work).await?;
+        let cpu_us = outcome.cpu_us.saturating_add(outcome.check_cpu_us);
+        metrics::made(outcome.frames(), outcome.parts_made, cpu_us);
+        Ok(outcome)
     }
 
     /// Helps with the work of another worker whose folder this is, until that one is done with it.
+    /// Returns the frames that were encoded.
     pub(super) async fn assist(
         &self,
         plan: &StoredPlan,
         cancel: &CancellationToken,
-    ) -> Result<(), UpgradeError> {
+    ) -> Result<u64, UpgradeError> {
         let plan = self.current(plan).await?;
-        let outcome = self.encode(&plan, pixr_media::progress::silent(), cancel).await?;
-        metrics::made(&outcome);
-        Ok(())
+        Ok(self.encode(&plan, progress::silent(), cancel).await?.frames())
     }
 
     async fn hand_in(&self, lease: &Lease, made: &Made) -> Result<Ended, UpgradeError> {
         if self.finish(lease, made).await? {
-            let Made { manifest, quality_bps, .. } = *made;
-            return Ok(Ended::Done { manifest, quality_bps });
+            let Made { manifest, quality_bps, frames, .. } = *made;
+            return Ok(Ended::Done { manifest, quality_bps, frames });
         }
         // Another source came in between, or the job is another worker's.
         self.give_back(lease).await

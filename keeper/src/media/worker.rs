@@ -123,8 +123,9 @@ impl Worker {
         }
     }
 
-    /// Makes parts for a job of another worker, where the folder is the same.
-    async fn help(&self, stop: &CancellationToken) -> Result<(), UpgradeError> {
+    /// Makes parts for a job of another worker, where the folder is the same. Returns the frames that
+    /// were encoded.
+    pub(super) async fn help(&self, stop: &CancellationToken) -> Result<u64, UpgradeError> {
         const RUNNING: &str = "
             SELECT id, shard, content, plan FROM media_jobs
             WHERE state = 'running' AND stage = 'encoding' AND folder = $1 AND owner <> $2
@@ -137,9 +138,9 @@ impl Worker {
             .get_result(&mut self.media.pool.get().await.map_err(StoreError::from)?)
             .await
             .optional()?;
-        let Some(running) = running else { return Ok(()) };
+        let Some(running) = running else { return Ok(0) };
         let slot = Slot::loaded((running.shard, running.content))?;
-        let hash = loaded_hash(running.plan.clone())?;
+        let hash = loaded_hash(running.plan)?;
         let plan = plans::find(&self.media.pool, slot, hash).await?;
         let cancel = stop.child_token();
         let work = self.media.assist(&plan, &cancel);
@@ -147,11 +148,11 @@ impl Worker {
         loop {
             tokio::select! {
                 done = &mut work => {
-                    // That it failed, its owner will find out too.
-                    if let Err(error) = done {
+                    return Ok(done.unwrap_or_else(|error| {
+                        // Its owner will find out too.
                         tracing::debug!(job = running.id, %error, "could not help");
-                    }
-                    return Ok(());
+                        0
+                    }));
                 }
                 () = tokio::time::sleep(LOOK_EVERY), if !cancel.is_cancelled() => {}
             }

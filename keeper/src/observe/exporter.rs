@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Context;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::{count, index, ingest, observe, settle};
+use crate::{count, index, ingest, media, observe, settle};
 
 /// From a millisecond, for requests, to ten minutes, for views that wait for a chain that is down.
 const SECONDS: [f64; 17] = [
@@ -55,6 +55,7 @@ fn describe() {
     count::metrics::describe();
     settle::metrics::describe();
     index::metrics::describe();
+    media::metrics::describe();
     observe::metrics::describe();
 }
 

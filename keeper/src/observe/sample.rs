@@ -20,6 +20,7 @@ use super::{
 use crate::{
     app::{App, Ledger},
     keys::Purpose,
+    media,
 };
 
 /// How often figures are sampled.
@@ -69,6 +70,7 @@ impl Sampler {
                 self.note("locked", self.locked()),
                 self.note("lamports", self.lamports()),
                 self.note("backlog", self.backlog()),
+                self.note("media", self.media()),
             )
         };
         let slow = async {
@@ -132,6 +134,11 @@ impl Sampler {
 
     async fn backlog(&self) -> anyhow::Result<()> {
         metrics::backlog(&figures::backlog(&self.app.store, &*self.app.log).await?);
+        Ok(())
+    }
+
+    async fn media(&self) -> anyhow::Result<()> {
+        media::metrics::backlog(&media::jobs::backlog(&self.app.store).await?);
         Ok(())
     }
 

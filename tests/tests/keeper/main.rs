@@ -4,6 +4,7 @@ mod catalogue;
 mod crash;
 mod daemon;
 mod disk;
+mod media;
 mod proxy;
 mod rpc;
 mod servers;
