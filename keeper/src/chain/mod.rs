@@ -97,6 +97,9 @@ pub enum ChainError {
     /// The endpoint answered what cannot be understood, or refuses for good.
     #[error("unexpected answer of the RPC endpoint: {0}")]
     Invalid(String),
+    /// Time passes by itself on a cluster.
+    #[error("time passes by itself on a cluster: only the embedded chain can be told to go on")]
+    NotEmbedded,
     /// The embedded chain belongs to one process at a time.
     #[error(
         "{folder} is in use by {holder}: stop that first; commands that only look work beside it, \
@@ -184,6 +187,9 @@ pub trait Chain: Send + Sync {
 
     /// Lamports out of nowhere: on test clusters and the embedded chain only.
     async fn airdrop(&self, to: &Pubkey, lamports: u64) -> Result<(), ChainError>;
+
+    /// Lets time pass at once: on the embedded chain only, whose clock stays ahead of the machine's.
+    async fn advance(&self, by: std::time::Duration) -> Result<(), ChainError>;
 
     /// Whether transactions of version 1 (4,096 bytes) are taken.
     async fn takes_v1(&self) -> Result<bool, ChainError>;

@@ -180,6 +180,8 @@ enum Command {
     Doctor,
     /// Give somebody SOL out of nowhere, on the embedded chain and test clusters
     Airdrop(money::AirdropArgs),
+    /// Let time pass on the embedded chain, at once: to see a round's term or a withdrawal's delay end
+    Advance(money::AdvanceArgs),
     #[command(name = embedded::SUBCOMMAND, hide = true)]
     DatabaseServer,
 }
@@ -291,6 +293,7 @@ async fn dispatch(context: Context, command: Command) -> anyhow::Result<()> {
         Command::Keys(command) => keys::run(&context, command),
         Command::Doctor => doctor::run(context).await,
         Command::Airdrop(args) => money::airdrop(context, args).await,
+        Command::Advance(args) => money::advance(context, args).await,
         Command::DatabaseServer => Ok(()),
     }
 }

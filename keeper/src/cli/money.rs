@@ -1,4 +1,4 @@
-//! `pixr fund`, `tip`, `collect-fees` and `airdrop`.
+//! `pixr fund`, `tip`, `collect-fees`, and what test chains have besides: `airdrop` and `advance`.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     app::{Access, App, CreatorName, Foundation, Ledger, open_tokens_of},
-    chain::Commitment,
+    chain::{ChainError, ChainTime, Commitment},
     keys::Purpose,
 };
 
@@ -63,6 +63,13 @@ pub struct AirdropArgs {
     /// Who gets it; the keeper unless named
     #[arg(long, value_name = "ADDRESS")]
     to: Option<Pubkey>,
+}
+
+#[derive(clap::Args)]
+pub struct AdvanceArgs {
+    /// How much, like 90min or 2days
+    #[arg(value_parser = humantime::parse_duration)]
+    by: std::time::Duration,
 }
 
 /// A token account that has to hold `amount`.
@@ -171,4 +178,29 @@ pub async fn airdrop(context: Context, args: AirdropArgs) -> anyhow::Result<()> 
         Ok(Lamports { address: to.to_string(), lamports })
     };
     context.show(&context.with_foundation(Access::ReadWrite, drop).await?)
+}
+
+#[derive(Serialize)]
+struct Time {
+    unix_seconds: i64,
+    slot: u64,
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let time = chrono::DateTime::from_timestamp(self.unix_seconds, 0).unwrap_or_default();
+        write!(f, "On the chain it is {}, slot {}.", time.to_rfc3339(), self.slot)
+    }
+}
+
+pub async fn advance(context: Context, args: AdvanceArgs) -> anyhow::Result<()> {
+    let advance = async |foundation: &Foundation| {
+        foundation.chain.advance(args.by).await.map_err(|error| match error {
+            ChainError::NotEmbedded => bad(error.to_string()),
+            error => error.into(),
+        })?;
+        let ChainTime { unix_seconds, slot } = foundation.chain.time().await?;
+        Ok(Time { unix_seconds, slot })
+    };
+    context.show(&context.with_foundation(Access::ReadWrite, advance).await?)
 }

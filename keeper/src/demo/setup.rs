@@ -21,6 +21,9 @@ const CREATOR_SLOTS_MAX: u32 = 32_768;
 /// Tokens in each shard's reward budget.
 const BUDGET_TOKENS: u64 = 1_000_000;
 
+/// How long a round's baseline is measured: the least that there is.
+pub const BASELINE_SECONDS: u64 = 3_600;
+
 /// The options of `pixr init`, as if they had been given.
 #[derive(Parser)]
 struct Init {
@@ -48,7 +51,7 @@ pub async fn platform(foundation: &Foundation, catalogue: &Catalogue) -> anyhow:
         format!("--creators={creators}"),
         format!("--contents={contents}"),
         format!("--lanes={lanes}"),
-        "--baseline=1".to_owned(),
+        format!("--baseline={BASELINE_SECONDS}"),
     ])?;
     init::start(foundation, &args).await?;
     let app = foundation.app().await?;

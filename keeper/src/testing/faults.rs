@@ -243,6 +243,10 @@ impl Chain for FaultyChain {
         self.inner.airdrop(to, lamports).await
     }
 
+    async fn advance(&self, by: std::time::Duration) -> Result<(), ChainError> {
+        self.inner.advance(by).await
+    }
+
     async fn takes_v1(&self) -> Result<bool, ChainError> {
         let takes = self.takes_v1.load(Ordering::Relaxed);
         self.ask(Call::TakesV1, std::future::ready(Ok(takes)), timeout).await

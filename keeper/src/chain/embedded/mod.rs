@@ -107,11 +107,6 @@ impl Embedded {
         self.send_checked(bytes, true).await
     }
 
-    /// Lets time pass on the chain, at once. Its clock stays ahead of the machine's.
-    pub async fn advance(&self, by: Duration) -> Result<(), ChainError> {
-        self.run(move |worker| worker.advance(by)).await
-    }
-
     async fn send_checked(
         &self,
         bytes: &[u8],
@@ -354,6 +349,10 @@ impl Chain for Embedded {
     async fn airdrop(&self, to: &Pubkey, lamports: u64) -> Result<(), ChainError> {
         let to = *to;
         self.run(move |worker| worker.airdrop(to, lamports)).await
+    }
+
+    async fn advance(&self, by: Duration) -> Result<(), ChainError> {
+        self.run(move |worker| worker.advance(by)).await
     }
 
     async fn takes_v1(&self) -> Result<bool, ChainError> {

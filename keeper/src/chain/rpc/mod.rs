@@ -338,6 +338,10 @@ impl Chain for Rpc {
             .map_err(|_| ChainError::Timeout)?
     }
 
+    async fn advance(&self, _by: std::time::Duration) -> Result<(), ChainError> {
+        Err(ChainError::NotEmbedded)
+    }
+
     async fn takes_v1(&self) -> Result<bool, ChainError> {
         self.takes_v1.get_or_try_init(|| self.try_v1()).await.copied()
     }

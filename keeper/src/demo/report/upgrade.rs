@@ -21,9 +21,9 @@ pub fn section(summary: &Summary) -> anyhow::Result<Markup> {
         p {
             "The video " code { (upgrade.content) } " was out at 360p. Somebody paid "
             (amount(upgrade.target, decimals)) " tokens for its 720p; the keeper made it in "
-            (time(upgrade.upgrade_ms)) " and delivered it on the chain with the hash of its manifest. "
-            (thousands(upgrade.views)) " views came meanwhile and afterwards, as many a second as before; what they "
-            "earn above the baseline is shared."
+            (time(upgrade.upgrade_ms)) " and delivered it on the chain with the hash of its manifest. Then "
+            "the chain's time went on in fast motion, by hours: of " (thousands(upgrade.views)) " views as many came "
+            "in each ten minutes before as afterwards. What the same views earn above the baseline is shared."
         }
         (pictures(upgrade))
         (ladder(upgrade)?)

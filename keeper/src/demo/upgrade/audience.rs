@@ -1,10 +1,11 @@
-//! People who go on watching one video.
+//! People who go on watching one video, in fast motion.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use super::wait;
 use crate::{
@@ -18,57 +19,44 @@ use crate::{
     views::{ContentId, Form},
 };
 
-/// Views in a request, and the time between two.
-const VIEWS: u64 = 1_250;
-const EVERY: Duration = Duration::from_millis(250);
+/// Views between two steps of time, and how much time that stands for.
+const VIEWS: u64 = 5_000;
+pub const STEP: Duration = Duration::from_secs(600);
 /// Ids and viewers that no other event of the demo has.
 const FIRST_ID: u64 = 1 << 62;
 const FIRST_VIEWER: u64 = 900_000_000;
 const WATCHED_MS: u32 = 3_680;
 
-/// Viewers whose number does not change, before and after the upgrade.
+/// Viewers of whom as many come before the upgrade as after it.
 pub struct Audience {
-    stop: CancellationToken,
-    watching: JoinHandle<anyhow::Result<u64>>,
+    sender: Sender,
+    content: ContentId,
+    pub views: u64,
 }
 
 impl Audience {
-    /// Starts to watch.
-    pub fn gather(to: SocketAddr, content: ContentId) -> anyhow::Result<Self> {
-        let sender = Sender::new(to, Form::Binary)?;
-        let stop = CancellationToken::new();
-        let watching = tokio::spawn(watch(sender, content, stop.clone()));
-        Ok(Self { stop, watching })
+    pub fn new(to: SocketAddr, content: ContentId) -> anyhow::Result<Self> {
+        Ok(Self { sender: Sender::new(to, Form::Binary)?, content, views: 0 })
     }
 
-    /// Stops, and waits until all is settled; returns how many views there were.
-    pub async fn leave(self, app: &App) -> anyhow::Result<u64> {
-        self.stop.cancel();
-        let views = self.watching.await??;
-        let started = std::time::Instant::now();
-        let (mut judged, _) = meter::judged(app).await?;
-        loop {
-            // Counting goes on as long as the number of verdicts grows.
-            wait(started, "the settlement of the last views").await?;
-            let (now, _) = meter::judged(app).await?;
-            if now == judged && meter::unsettled(app).await? == 0 {
-                return Ok(views);
-            }
-            judged = now;
+    /// Lets the chain's time go on in steps, with the same number of views after each of them.
+    pub async fn watch(&mut self, app: &App, steps: u64) -> anyhow::Result<()> {
+        for _ in 0..steps {
+            app.chain.advance(STEP).await?;
+            self.watch_once(app).await?;
         }
+        Ok(())
     }
-}
 
-async fn watch(sender: Sender, content: ContentId, stop: CancellationToken) -> anyhow::Result<u64> {
-    let mut views = 0;
-    let mut tick = tokio::time::interval(EVERY);
-    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+    /// Sends views, and waits until they are settled: time must not run away from batches.
+    async fn watch_once(&mut self, app: &App) -> anyhow::Result<()> {
+        let (before, _) = meter::judged(app).await?;
         let at_ms = chrono::Utc::now().timestamp_millis();
         let mut body = Body::new(Form::Binary);
-        for number in views..views + VIEWS {
+        for number in self.views..self.views + VIEWS {
             body.push(&Event {
                 id: FIRST_ID + number,
-                content,
+                content: self.content,
                 viewer: FIRST_VIEWER + number,
                 at_ms,
                 watched_ms: WATCHED_MS,
@@ -76,8 +64,12 @@ async fn watch(sender: Sender, content: ContentId, stop: CancellationToken) -> a
                 kind: Kind::Person,
             });
         }
-        sender.send(Request { body: Bytes::from(body.finish()), events: VIEWS }).await?;
-        views += VIEWS;
+        self.sender.send(Request { body: Bytes::from(body.finish()), events: VIEWS }).await?;
+        self.views += VIEWS;
+        let started = Instant::now();
+        while meter::judged(app).await?.0 < before + VIEWS || meter::unsettled(app).await? > 0 {
+            wait(started, "the settlement of the video's views").await?;
+        }
+        Ok(())
     }
-    Ok(views)
 }

@@ -24,6 +24,7 @@ use self::{audience::Audience, investors::Investor, story::Round};
 use super::{
     display::{Display, millis},
     figures::{amount, thousands},
+    setup::BASELINE_SECONDS,
     summary::{PricePoint, Rung, Upgrade},
 };
 use crate::{
@@ -42,9 +43,11 @@ const AFTER: u16 = 720;
 const TARGET_TOKENS: u64 = 10;
 const OFFER_TOKENS: u64 = 12;
 const PRICE_TOKENS: u64 = 11;
-/// How long the upgrade earns before returns are claimed, and then for its second owner.
-const EARNS: Duration = Duration::from_secs(3);
-const EARNS_ON: Duration = Duration::from_secs(2);
+/// Steps of time until there is a baseline.
+const BASELINE_STEPS: u64 = BASELINE_SECONDS / audience::STEP.as_secs();
+/// Steps of time that the upgrade earns before returns are claimed, and then for its second owner.
+const EARNS_STEPS: u64 = 6;
+const EARNS_ON_STEPS: u64 = 3;
 /// How long anything may take.
 const WAIT_MAX: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -72,12 +75,14 @@ pub async fn run(
     let plan = stage.media.plan(slot, &target(&[BEFORE, AFTER])).await?;
     let unit = 10_u64.pow(decimals.into());
 
-    let audience = Audience::gather(to, content)?;
+    let mut audience = Audience::new(to, content)?;
     let round = Round::open(app, slot, plan.hash, TARGET_TOKENS * unit).await?;
     let first = Investor::with(app, 0, 2 * OFFER_TOKENS * unit).await?;
     let second = Investor::with(app, 1, 2 * PRICE_TOKENS * unit).await?;
     let mut steps = vec![round.invest(app, &first, OFFER_TOKENS * unit).await?];
     let started = Instant::now();
+    // The upgrade is made meanwhile.
+    audience.watch(app, BASELINE_STEPS).await?;
     let (hash, frames) = stage.wait_for_delivery(&round, display).await?;
     let what = format!(
         "{AFTER}p made and delivered for {} tokens, {} frames encoded",
@@ -88,17 +93,16 @@ pub async fn run(
     let upgrade_ms = millis(started.elapsed());
 
     let traded = async {
-        tokio::time::sleep(EARNS).await;
+        audience.watch(app, EARNS_STEPS).await?;
         steps.push(round.claim(app, &first).await?);
         steps.push(round.sell(app, &first, &second, PRICE_TOKENS * unit).await?);
-        tokio::time::sleep(EARNS_ON).await;
+        audience.watch(app, EARNS_ON_STEPS).await?;
         steps.push(round.claim(app, &second).await?);
-        let views = audience.leave(app).await?;
         let returned = round.claimed(app).await?;
         let what = format!("{} tokens returned so far", amount(returned, decimals));
-        Ok(((views, returned), what))
+        Ok((returned, what))
     };
-    let (views, returned) = display.phase("returns", traded).await?;
+    let returned = display.phase("returns", traded).await?;
     let after = stage.media.manifest(plan.plan.source, hash).await?;
     Ok(Upgrade {
         content: content.to_string(),
@@ -109,7 +113,7 @@ pub async fn run(
         cost: plan.price(),
         upgrade_ms,
         frames_encoded: frames,
-        views,
+        views: audience.views,
         quality_before: before.quality,
         quality_after: after.quality,
         returned,
