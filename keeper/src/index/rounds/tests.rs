@@ -70,7 +70,8 @@ async fn rounds_and_positions_are_what_their_accounts_say() {
         index_once(&world.store, &*world.chain, &platform),
         index_once(&world.store, &*world.chain, &platform)
     );
-    (one.unwrap(), other.unwrap());
+    one.unwrap();
+    other.unwrap();
     world.index().await;
     let Rounds { sold, capped, support, cancelled, missed, earning, open, investors } = &rounds;
     for (address, expected) in [
