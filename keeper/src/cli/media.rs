@@ -1,6 +1,8 @@
 //! `pixr media`.
 
 mod answers;
+mod planned;
+mod shown;
 mod target;
 mod upgrade;
 
@@ -15,7 +17,9 @@ use pixr_media::{
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    answers::{Checked, Contents, Exported, Imported, Jobs, PlanAnswer, Said, Shown},
+    answers::{Checked, Exported, Jobs, Said},
+    planned::PlanAnswer,
+    shown::{Contents, Imported, Shown},
     target::TargetArgs,
 };
 use super::{NotWell, bad, context::Context, progress};
@@ -115,7 +119,7 @@ pub async fn run(context: Context, command: Command) -> anyhow::Result<()> {
             let target = target.target()?;
             let plan = async |media: &Media| {
                 let slot = slot(media, content).await?;
-                Ok(media.plan(slot, &target).await.map_err(input)?)
+                media.plan(slot, &target).await.map_err(input)
             };
             let plan = with_media(&context, plan).await?;
             let decimals = decimals(&context).await;

@@ -77,8 +77,10 @@ pub(super) fn tables() -> Vec<(&'static str, &'static [&'static str])> {
     tables
 }
 
-/// The tables of encoders in the model of work.
-const ENCODERS: [(&str, fn(&WorkModel) -> &Encoder); 6] = [
+/// The table of an encoder, and where the model of work has it.
+type EncoderTable = (&'static str, fn(&WorkModel) -> &Encoder);
+
+const ENCODERS: [EncoderTable; 6] = [
     ("media.prices.work.h264_fast", |work| &work.h264_fast),
     ("media.prices.work.h264_standard", |work| &work.h264_standard),
     ("media.prices.work.hevc_fast", |work| &work.hevc_fast),

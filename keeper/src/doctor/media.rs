@@ -5,7 +5,7 @@ use super::{
     files::{space, writable},
     parts::Parts,
 };
-use crate::media::{JobState, jobs};
+use crate::media::{JobState, backlog, jobs};
 
 /// A job that nobody takes although it is due, in seconds.
 const DUE_WARN: u32 = 600;
@@ -14,7 +14,7 @@ const LOOKED_AT: u32 = 20;
 
 /// What waits for a worker, and what has failed of late.
 pub async fn jobs(parts: &Parts) -> Checked {
-    let backlog = jobs::backlog(parts.store()?).await?;
+    let backlog = backlog::load(parts.store()?).await?;
     let of =
         |wanted| backlog.counts.iter().find(|(state, _)| *state == wanted).map_or(0, |it| it.1);
     let mut findings =

@@ -6,7 +6,7 @@ use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 
-use super::{Ended, jobs::Backlog};
+use super::{Ended, backlog::Backlog};
 
 /// Gauge by state: jobs.
 pub const JOBS: &str = "pixr_media_jobs";

@@ -8,10 +8,12 @@
 //! Media::import ─▶ Media::plan ─▶ jobs::enqueue ─▶ worker: lease, encode, finish ─▶ manifest
 //! ```
 
+pub mod backlog;
 mod folder;
 pub mod http;
 #[cfg(test)]
 mod http_tests;
+mod intake;
 pub mod jobs;
 pub mod metrics;
 mod outlook;

@@ -3,7 +3,7 @@
 //! The length of the file says how far an upload is, so a crash loses nothing that was acknowledged.
 //! What is complete is taken in by a task, which goes on after a restart.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use diesel::{
     OptionalExtension, QueryDsl, Queryable, Selectable, SelectableHelper, prelude::*, sql_query,
@@ -11,21 +11,17 @@ use diesel::{
 };
 use diesel_async::RunQueryDsl;
 use metrics::counter;
-use pixr_media::{MediaError, library, progress};
+use pixr_media::{MediaError, library};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{Media, UpgradeError, loaded_hash, metrics as figures};
 use crate::store::{StoreError, contents::Slot, loaded, schema::media_uploads, stored};
 
-/// How often is looked for uploads to take in or to drop, unless one has just been completed.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
-
 pub const RECEIVING: &str = "receiving";
-const RECEIVED: &str = "received";
-const IMPORTED: &str = "imported";
-const REFUSED: &str = "refused";
+pub const RECEIVED: &str = "received";
+pub const IMPORTED: &str = "imported";
+pub const REFUSED: &str = "refused";
 
 /// An upload.
 #[derive(Clone, Debug)]
@@ -33,7 +29,8 @@ pub struct Upload {
     pub id: Uuid,
     pub slot: Slot,
     pub announced: library::Upload,
-    replace: bool,
+    /// Whether it may take the place of another source.
+    pub replace: bool,
     pub state: String,
     /// Why the file was refused.
     pub error: Option<String>,
@@ -78,7 +75,8 @@ pub enum BeginError {
 pub struct Uploads {
     media: Media,
     keeper: String,
-    wake: Arc<Notify>,
+    /// Told when an upload is complete.
+    pub(super) wake: Arc<Notify>,
 }
 
 impl Uploads {
@@ -95,7 +93,7 @@ impl Uploads {
     }
 
     /// The file of an upload: in a folder of its own, so that nobody else can write to it.
-    fn files(&self, id: Uuid) -> Result<library::Uploads, MediaError> {
+    pub(super) fn files(&self, id: Uuid) -> Result<library::Uploads, MediaError> {
         library::Uploads::open(self.folder(id), self.media.library.limits())
     }
 
@@ -212,7 +210,7 @@ impl Uploads {
         Ok(())
     }
 
-    async fn set(
+    pub(super) async fn set(
         &self,
         id: Uuid,
         from: &str,
@@ -242,61 +240,8 @@ impl Uploads {
         Ok(())
     }
 
-    async fn remove_files(&self, id: Uuid) -> Result<(), UpgradeError> {
-        let folder = self.folder(id);
-        match tokio::fs::remove_dir_all(&folder).await {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(MediaError::Io { what: folder.display().to_string(), source }.into())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Takes in what is complete and drops what nobody goes on with, until `stop`.
-    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        while !stop.is_cancelled() {
-            if let Err(error) = self.pass(&stop).await {
-                tracing::warn!(%error, "uploads are not taken in now");
-            }
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = self.wake.notified() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-            }
-        }
-        Ok(())
-    }
-
-    async fn pass(&self, stop: &CancellationToken) -> Result<(), UpgradeError> {
-        let now = chrono::Utc::now();
-        // A keeper that was killed may not have noted the last byte.
-        for upload in self.load(RECEIVING, now).await? {
-            if self.offset(&upload).await? == upload.announced.bytes {
-                self.set(upload.id, RECEIVING, RECEIVED, None).await?;
-            }
-        }
-        for upload in self.load(RECEIVED, chrono::Utc::now()).await? {
-            match self.take_in(&upload, stop).await {
-                Ok(()) => self.end(&upload, IMPORTED, None).await?,
-                Err(_) if stop.is_cancelled() => return Ok(()),
-                Err(error) if error.may_pass_later() => {
-                    tracing::warn!(upload = %upload.id, %error, "not taken in now; again soon");
-                }
-                Err(error) => self.end(&upload, REFUSED, Some(&error.to_string())).await?,
-            }
-        }
-        let lasts = self.media.config.upload_seconds.duration();
-        let before = now - lasts;
-        for state in [RECEIVING, IMPORTED, REFUSED] {
-            for upload in self.load(state, before).await? {
-                self.discard(upload.id).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// This keeper's uploads in `state` that nothing has happened with since `before`.
-    async fn load(
+    pub(super) async fn load(
         &self,
         state: &str,
         before: chrono::DateTime<chrono::Utc>,
@@ -312,29 +257,19 @@ impl Uploads {
         Ok(rows.into_iter().map(Upload::try_from).collect::<Result<_, _>>()?)
     }
 
-    async fn take_in(&self, upload: &Upload, stop: &CancellationToken) -> Result<(), UpgradeError> {
-        let (files, announced) = (self.files(upload.id)?, upload.announced);
-        let file = blocking(move || files.finish(&announced)).await?;
-        let told = (&progress::silent(), stop);
-        self.media.import(upload.slot, &file, upload.replace, told).await?;
-        Ok(())
-    }
-
-    async fn end(
-        &self,
-        upload: &Upload,
-        state: &'static str,
-        error: Option<&str>,
-    ) -> Result<(), UpgradeError> {
-        self.set(upload.id, RECEIVED, state, error).await?;
-        self.remove_files(upload.id).await?;
-        counter!(figures::UPLOADS, "outcome" => state).increment(1);
-        tracing::info!(upload = %upload.id, content = %upload.slot, state, error, "upload complete");
-        Ok(())
+    pub(super) async fn remove_files(&self, id: Uuid) -> Result<(), UpgradeError> {
+        let folder = self.folder(id);
+        match tokio::fs::remove_dir_all(&folder).await {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(MediaError::Io { what: folder.display().to_string(), source }.into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
-async fn blocking<T: Send + 'static>(
+/// Runs blocking work on the runtime's threads for it.
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, MediaError> + Send + 'static,
 ) -> Result<T, MediaError> {
     let ended = tokio::task::spawn_blocking(work).await;

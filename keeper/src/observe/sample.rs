@@ -138,7 +138,7 @@ impl Sampler {
     }
 
     async fn media(&self) -> anyhow::Result<()> {
-        media::metrics::backlog(&media::jobs::backlog(&self.app.store).await?);
+        media::metrics::backlog(&media::backlog::load(&self.app.store).await?);
         Ok(())
     }
 

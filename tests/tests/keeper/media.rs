@@ -33,6 +33,7 @@ async fn a_video_is_uploaded_planned_upgraded_checked_and_exported() {
     let database = TestPostgres::start().await;
     let place = Place::new(&database.url, "media.limits.bounds.nice = 0\n");
     place.succeed(&["init"]);
+    place.succeed(&["register", "creator", "@0"]);
     place.succeed(&["register", "content", "clip-1", "--creator", "@0"]);
     let unknown = place.run(&["media", "show", "clip-2"]);
     assert_eq!(unknown.status.code(), Some(2));
