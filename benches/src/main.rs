@@ -2,6 +2,7 @@
 //! `target/bench/GROUP.json`.
 
 mod keeper;
+mod media;
 mod program;
 mod report;
 
@@ -15,12 +16,13 @@ fn main() -> ExitCode {
     let report = match group.as_str() {
         "program" => Ok(program::run()),
         "keeper" => keeper::run(part.as_deref()),
+        "media" => media::run(part.as_deref()),
         // The private database starts this program again, to look after the server.
         embedded::SUBCOMMAND => {
             return if embedded::keep() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
         _ => {
-            eprintln!("pixr-bench: no group {group:?}: the groups are program, keeper");
+            eprintln!("pixr-bench: no group {group:?}: the groups are program, keeper, media");
             return ExitCode::from(2);
         }
     };
@@ -31,4 +33,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether a part is to be measured; says so.
+fn wanted(only: Option<&str>, part: &str) -> bool {
+    let wanted = only.is_none_or(|only| only == part);
+    if wanted {
+        println!("{part}");
+    }
+    wanted
 }

@@ -18,13 +18,7 @@ use crate::report::Report;
 
 /// Measures everything, or one part: `ready`, `ingest`, `latency`, `verify` or `demo`.
 pub fn run(only: Option<&str>) -> anyhow::Result<Report> {
-    let wanted = |part: &str| {
-        let wanted = only.is_none_or(|only| only == part);
-        if wanted {
-            println!("{part}");
-        }
-        wanted
-    };
+    let wanted = |part: &str| super::wanted(only, part);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut report = Report::default();

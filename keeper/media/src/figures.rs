@@ -1,7 +1,4 @@
 //! Measurements that benchmarks report: each does real work on a clip and returns what it took.
-//!
-//! Times are taken on the wall and on the processor: the first are what operators feel, the second
-//! are stable on a machine that does other things too.
 
 use std::{
     path::{Path, PathBuf},
@@ -9,25 +6,77 @@ use std::{
     time::Instant,
 };
 
+use futures::{StreamExt, TryStreamExt};
+use nix::sys::resource::{Usage, UsageWho, getrusage};
+use object_store::path::Path as Key;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Library,
+    Hash, Library,
     analysis::{self, Analysis},
     encode::{self, Job, Outcome},
     error::{MediaError, Result, blocking},
-    library::{Limits, Source},
-    package::Manifest,
+    library::{Limits, Source, keys},
+    package::{Manifest, playlist},
     plan::{self, Effort, Method, Plan, PriceList, SubtitleTarget, Target, VideoTarget},
     progress::{self, Progress},
 };
 
-/// Time of a piece of work, microseconds, and the bytes that came out.
+/// Time of a piece of work, microseconds, and the bytes of video that came out.
+///
+/// The first is what operators feel; the second, of this process and all that it started, is stable
+/// on a machine that does other things too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Took {
     pub wall_us: u64,
     pub cpu_us: u64,
     pub bytes: u64,
+}
+
+impl std::ops::Add for Took {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            wall_us: self.wall_us + other.wall_us,
+            cpu_us: self.cpu_us + other.cpu_us,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+}
+
+/// A piece of work that has begun.
+struct Begun {
+    at: Instant,
+    cpu_us: u64,
+}
+
+impl Begun {
+    fn now() -> Self {
+        Self { at: Instant::now(), cpu_us: cpu_us() }
+    }
+
+    fn took(&self) -> Took {
+        let wall_us = u64::try_from(self.at.elapsed().as_micros()).unwrap_or(u64::MAX);
+        Took { wall_us, cpu_us: cpu_us().saturating_sub(self.cpu_us), bytes: 0 }
+    }
+}
+
+/// Processor time of this process and of its children that ended, microseconds.
+fn cpu_us() -> u64 {
+    let of = |usage: Usage| {
+        let us = |time: nix::sys::time::TimeVal| time.tv_sec() * 1_000_000 + time.tv_usec();
+        u64::try_from(us(usage.user_time()) + us(usage.system_time())).unwrap_or(0)
+    };
+    let who = [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN];
+    who.into_iter().filter_map(|who| getrusage(who).ok()).map(of).sum()
+}
+
+/// Most memory that any child had, bytes.
+pub fn memory_bytes_max() -> u64 {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN);
+    // In KiB, says Linux.
+    usage.map_or(0, |usage| u64::try_from(usage.max_rss()).unwrap_or(0) << 10)
 }
 
 /// A clip in a library of its own, ready to be worked on.
@@ -42,33 +91,35 @@ pub struct Bench {
     runs: std::cell::Cell<u32>,
 }
 
-fn wall_us(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
-}
-
 impl Bench {
     /// Imports and analyses `clip` below `folder`, which must be empty.
     ///
     /// # Errors
     /// The clip is refused, or something fails.
     pub async fn new(folder: &Path, clip: &Path, limits: Limits, effort: Effort) -> Result<Self> {
-        let since = Instant::now();
+        let begun = Begun::now();
         let library = Library::open_folder(folder.join("library"), limits)?;
         let never = CancellationToken::new();
         let source = library.import(clip, &never).await?;
         let analysis = analysis::ensure(&library, &source, &progress::silent(), &never).await?;
-        let prepared = Took { wall_us: wall_us(since), ..Took::default() };
+        let prepared = begun.took();
         let folder = folder.to_owned();
         Ok(Self { folder, library, source, analysis, prepared, effort, runs: 0.into() })
     }
 
-    /// A copy of this without any rendition, below `folder`.
+    /// Deletes a rendition, as if it had never been made; all that was made where none is named.
     ///
     /// # Errors
-    /// As for [`Bench::new`].
-    pub async fn fresh(&self, folder: &Path) -> Result<Self> {
-        let file = self.library.source_file(self.source.hash).await?;
-        Self::new(folder, &file, self.library.limits().clone(), self.effort).await
+    /// The store fails.
+    pub async fn forget(&self, rendition: Option<Hash>) -> Result<()> {
+        let name = rendition.map(|key| playlist::folder("v", key)).unwrap_or_default();
+        let folder = keys::video(self.source.hash, &name);
+        let store = self.library.store();
+        let files: Vec<Key> =
+            store.list(Some(&folder)).map_ok(|file| file.location).try_collect().await?;
+        let files = futures::stream::iter(files).map(Ok).boxed();
+        store.delete_stream(files).try_collect::<Vec<_>>().await?;
+        Ok(())
     }
 
     /// A plan for these renditions with the sound.
@@ -122,51 +173,45 @@ impl Bench {
         let folder = self.folder.join(format!("work-{}", self.runs.get()));
         let mut job = Job { workers, ..Job::new(folder) };
         job.progress = stop_after(frames, &job.cancel);
-        let since = Instant::now();
+        let begun = Begun::now();
         let outcome = encode::run(&self.library, plan, &job).await;
-        let wall_us = wall_us(since);
+        let took = begun.took();
         match outcome {
             Ok(outcome) => {
-                let cpu_us = outcome.cpu_us + outcome.check_cpu_us;
                 let made = outcome.frames_encoded.keys();
                 let bytes = made.map(|key| video_bytes(&outcome.manifest, *key)).sum();
-                Ok((Some(outcome), Took { wall_us, cpu_us, bytes }))
+                Ok((Some(outcome), Took { bytes, ..took }))
             }
-            Err(MediaError::Cancelled) if frames < u64::MAX => {
-                Ok((None, Took { wall_us, ..Took::default() }))
-            }
+            Err(MediaError::Cancelled) if frames < u64::MAX => Ok((None, took)),
             Err(error) => Err(error),
         }
     }
 
     /// One ffmpeg over the whole of each rendition of `plan`, one after the other, with the same
-    /// settings: what planning, chunks, checks and packaging are measured against.
+    /// settings: what planning, chunks, checks and packaging are measured against. ffmpeg has as
+    /// many threads as it likes.
     ///
     /// # Errors
     /// ffmpeg fails.
-    pub async fn whole(&self, plan: &Plan, threads: u32) -> Result<Took> {
+    pub async fn whole(&self, plan: &Plan) -> Result<Took> {
         let file = self.library.source_file(self.source.hash).await?;
-        let mut all = Took::default();
+        let begun = Begun::now();
+        let mut bytes = 0;
         for step in plan.video.iter().filter(|step| step.method == Method::Encode) {
             let (library, file, step) = (self.library.clone(), file.clone(), *step);
             let (source, analysis, plan) =
                 (self.source.clone(), self.analysis.clone(), plan.clone());
-            let since = Instant::now();
             let whole = blocking(move || {
-                let of = (&source, &analysis);
-                encode::whole(&library, &file, of, &plan, &step.spec, threads)
+                encode::whole(&library, &file, (&source, &analysis), &plan, &step.spec)
             });
-            let whole = whole.await?;
-            all.wall_us += wall_us(since);
-            all.cpu_us += whole.cpu_us;
-            all.bytes += whole.bytes;
+            bytes += u64::try_from(whole.await?.bytes.len()).unwrap_or(u64::MAX);
         }
-        Ok(all)
+        Ok(Took { bytes, ..begun.took() })
     }
 }
 
 /// Bytes of the segments of a rendition.
-fn video_bytes(manifest: &Manifest, key: crate::Hash) -> u64 {
+fn video_bytes(manifest: &Manifest, key: Hash) -> u64 {
     let mut made = manifest.video.iter().filter(|made| made.key == key);
     made.next().map_or(0, |made| made.files.iter().skip(1).map(|file| file.bytes).sum())
 }

@@ -5,20 +5,23 @@
 mod common;
 
 use std::{
+    hash::{BuildHasher, RandomState},
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
-use common::{World, bunny, limits, plan, target};
+use common::{World, bunny, limits, plan, target, times};
 use pixr_media::{
     Bounds, Hash, Library, MediaError,
     encode::{self, Job},
     library::Limits,
     package,
-    plan::{Codec, Plan, Segmenting},
+    plan::{Codec, Plan, Segmenting, SubtitleTarget, Target, TextKind},
 };
 
+/// A worker takes about as long for the upgrade, milliseconds.
+const KILL_WITHIN_MS: u64 = 1_500;
 /// Names the folder of a plan for [`worker_process`].
 const FOLDER: &str = "PIXR_MEDIA_TEST_FOLDER";
 
@@ -65,12 +68,6 @@ fn start_worker(world: &World) -> Child {
         .unwrap()
 }
 
-fn parts(world: &World) -> usize {
-    let Ok(entries) = std::fs::read_dir(world.path("work")) else { return 0 };
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    names.filter(|name| name.ends_with(".mp4")).count()
-}
-
 /// What an undisturbed run makes, once for all tests.
 async fn reference() -> Hash {
     static REFERENCE: tokio::sync::OnceCell<Hash> = tokio::sync::OnceCell::const_new();
@@ -95,14 +92,14 @@ async fn killed_at_any_moment() {
         let mut worker = start_worker(&world);
         let deadline = Instant::now() + Duration::from_secs(60);
         // So many parts, and then somewhere in the next.
-        while parts(&world) < moment && Instant::now() < deadline {
+        while world.parts() < moment && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(5));
         }
         std::thread::sleep(Duration::from_millis(delay_ms));
         worker.kill().unwrap();
         worker.wait().unwrap();
-        assert!(parts(&world) >= found, "a finished part was lost");
-        found = parts(&world);
+        assert!(world.parts() >= found, "a finished part was lost");
+        found = world.parts();
     }
     assert!(found >= 4);
     let resumed = world.run(&plan).await;
@@ -112,9 +109,64 @@ async fn killed_at_any_moment() {
     let verified = package::verify(&world.library, plan.source, resumed.hash).await.unwrap();
     assert_eq!(verified.mismatches, []);
     // What was published is not in the way of later work.
-    assert_eq!(parts(&world), 0);
+    assert_eq!(world.parts(), 0);
     let again = world.run(&plan).await;
     assert_eq!((again.hash, again.frames(), again.parts_made), (expected, 0, 0));
+}
+
+/// An upgrade of a video that is out, killed wherever chance wants.
+#[tokio::test]
+async fn killed_at_random_moments() {
+    for _ in 0..times(1, 20) {
+        let (world, plan) = planned().await;
+        let first = world.run(&plan).await;
+        let before = world.files(&first.manifest);
+        let source = world.library.source(plan.source).await.unwrap().unwrap();
+        let analysis = world.analyse(&source).await;
+        let mut want = target(&[(240, Codec::H264), (360, Codec::H264)]);
+        want.subtitles.push(SubtitleTarget {
+            language: "en".into(),
+            label: "English".into(),
+            kind: TextKind::Subtitles,
+            text: "1\n00:00:00,500 --> 00:00:01,500\nHello\n".into(),
+        });
+        let upgrade = common::plan(&source, &analysis, Some(&first.manifest), &want);
+        std::fs::write(world.path("plan.json"), serde_json::to_vec(&upgrade).unwrap()).unwrap();
+        let mut moments_ms = Vec::new();
+        for _ in 0..times(4, 8) {
+            // Keys of hash maps are random, and good enough for this.
+            let chance = RandomState::new().hash_one(moments_ms.len());
+            let moment_ms = chance % KILL_WITHIN_MS;
+            moments_ms.push(moment_ms);
+            let mut worker = start_worker(&world);
+            std::thread::sleep(Duration::from_millis(moment_ms));
+            worker.kill().unwrap();
+            worker.wait().unwrap();
+        }
+        let resumed = world.run(&upgrade).await;
+        let undisturbed = upgraded(&upgrade, &want).await;
+        assert_eq!(resumed.hash, undisturbed, "killed after {moments_ms:?} ms");
+        assert!(before == world.files(&first.manifest), "killed after {moments_ms:?} ms");
+        assert!(resumed.frames_encoded.keys().all(|key| *key == upgrade.video[0].key));
+        let verified = package::verify(&world.library, plan.source, resumed.hash).await.unwrap();
+        assert_eq!(verified.mismatches, []);
+        assert_eq!(world.parts(), 0);
+    }
+}
+
+/// What an undisturbed run makes of the upgrade, once for all repetitions.
+async fn upgraded(expected: &Plan, want: &Target) -> Hash {
+    static UPGRADED: tokio::sync::OnceCell<Hash> = tokio::sync::OnceCell::const_new();
+    let make = async || {
+        let (world, plan) = planned().await;
+        let first = world.run(&plan).await;
+        let source = world.library.source(plan.source).await.unwrap().unwrap();
+        let analysis = world.analyse(&source).await;
+        let upgrade = common::plan(&source, &analysis, Some(&first.manifest), want);
+        assert_eq!(&upgrade, expected);
+        world.run(&upgrade).await.hash
+    };
+    *UPGRADED.get_or_init(make).await
 }
 
 #[tokio::test]
@@ -167,18 +219,4 @@ async fn limits_are_named() {
     let job = Job { folder_bytes_max: 1_000, ..world.job() };
     let error = run(world.library.clone(), job).await;
     assert!(matches!(error, MediaError::WorkFolderLimit { .. }), "{error}");
-}
-
-#[tokio::test]
-async fn any_object_store_will_do() {
-    let world = World::new();
-    let store = std::sync::Arc::new(object_store::memory::InMemory::new());
-    let library = Library::open(store, world.path("cache"), limits());
-    let world = World { library, ..world };
-    let source = world.import(&bunny()).await.unwrap();
-    let analysis = world.analyse(&source).await;
-    let plan = plan(&source, &analysis, None, &target(&[(240, Codec::H264)]));
-    let made = world.run(&plan).await;
-    let verified = package::verify(&world.library, source.hash, made.hash).await.unwrap();
-    assert_eq!(verified.mismatches, []);
 }

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 
 use common::{World, bunny, plan, target};
 use pixr_media::{
-    Hash,
+    Hash, MediaError,
     analysis::artefacts,
+    check::CheckFailure,
+    encode,
     package::{self, Manifest, Mismatch, webvtt},
-    plan::{AudioTarget, Codec, Method, SubtitleTarget, TextKind},
+    plan::{AudioTarget, Codec, Method, SubtitleTarget, TextKind, VideoTarget, rung},
     score,
 };
 
@@ -22,23 +24,6 @@ fn subtitles(language: &str, kind: TextKind) -> SubtitleTarget {
         kind,
         text: "1\n00:00:00,500 --> 00:00:01,500\nHello\n".into(),
     }
-}
-
-/// The bytes of all files of a manifest and of the analysis, by their names.
-fn files(world: &World, manifest: &Manifest) -> BTreeMap<String, Vec<u8>> {
-    let library = world.path("library");
-    let video = library.join(format!("videos/{}", manifest.source));
-    let mut files: BTreeMap<String, Vec<u8>> = manifest
-        .files()
-        .map(|file| (file.path.clone(), std::fs::read(video.join(&file.path)).unwrap()))
-        .collect();
-    let analysis = library.join(format!("analysis/{}/v1", manifest.source));
-    for entry in std::fs::read_dir(analysis).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        files.insert(name, std::fs::read(entry.path()).unwrap());
-    }
-    files
 }
 
 async fn assert_sound(world: &World, manifest: &Manifest, hash: Hash) {
@@ -62,7 +47,7 @@ async fn what_exists_stays_as_it_is() {
     let first = world.run(&first_plan).await;
     assert_eq!(first.frames(), 92);
     assert_sound(&world, &first.manifest, first.hash).await;
-    let before = files(&world, &first.manifest);
+    let before = world.files(&first.manifest);
 
     // A larger picture, words in two languages, and sound at another loudness.
     want = target(&[(240, Codec::H264), (360, Codec::H264)]);
@@ -81,7 +66,7 @@ async fn what_exists_stays_as_it_is() {
     assert_eq!(second.manifest.text.len(), 2);
     assert_eq!(second.manifest.audio[0].spec.gain_centi, Some(1_110));
     assert_sound(&world, &second.manifest, second.hash).await;
-    let after = files(&world, &first.manifest);
+    let after = world.files(&first.manifest);
     assert_eq!(before, after);
     assert_eq!(second.manifest.video[0], first.manifest.video[0]);
     assert_eq!(artefacts::list(&world.library, source.hash).await.unwrap(), ["transcript.txt"]);
@@ -107,6 +92,95 @@ async fn what_exists_stays_as_it_is() {
     std::fs::write(&path, bytes).unwrap();
     let verified = package::verify(&world.library, source.hash, second.hash).await.unwrap();
     assert!(matches!(verified.mismatches[..], [Mismatch::Changed { .. }]));
+}
+
+#[tokio::test]
+async fn every_upgrade_leaves_the_rest_alone() {
+    let world = World::new();
+    let source = world.import(&bunny()).await.unwrap();
+    let analysis = world.analyse(&source).await;
+    let mut want = target(&[(240, Codec::H264)]);
+    let mut made = world.run(&plan(&source, &analysis, None, &want)).await;
+    for upgrade in 0..4 {
+        match upgrade {
+            0 => want.subtitles.push(subtitles("en", TextKind::Subtitles)),
+            1 => want.video.push(VideoTarget { lines: 360, codec: Codec::H264 }),
+            2 => want.video.push(VideoTarget { lines: 240, codec: Codec::Av1 }),
+            _ => want.subtitles.push(subtitles("de", TextKind::Translation)),
+        }
+        let plan = plan(&source, &analysis, Some(&made.manifest), &want);
+        let before = world.files(&made.manifest);
+        let after = world.run(&plan).await;
+        assert!(before == world.files(&made.manifest), "upgrade {upgrade} changed what there was");
+        let new: BTreeMap<Hash, u64> =
+            plan.video.iter().map(|step| (step.key, u64::from(analysis.frames))).collect();
+        assert_eq!(after.frames_encoded, new);
+        for rendition in &made.manifest.video {
+            assert!(after.manifest.video.contains(rendition));
+        }
+        assert_sound(&world, &after.manifest, after.hash).await;
+        made = after;
+    }
+    assert_eq!((made.manifest.video.len(), made.manifest.text.len()), (3, 2));
+}
+
+#[tokio::test]
+async fn a_rendition_below_its_floor_is_made_once_more() {
+    let world = World::new();
+    // The game of life, in cells of so many pixels: hard to encode, and the smaller the harder.
+    let life = |name: &str, pixels: u32| {
+        let arguments = format!(
+            "-f lavfi -i life=s={}x{}:r=25:seed=7:ratio=0.3 -t 3 -vf \
+             scale=426:240:flags=neighbor -c:v libx264 -preset ultrafast -crf 10 -pix_fmt yuv420p",
+            426 / pixels,
+            240 / pixels
+        );
+        world.clip(name, &arguments)
+    };
+    let source = world.import(&life("hard.mp4", 2)).await.unwrap();
+    let analysis = world.analyse(&source).await;
+    let plan = plan(&source, &analysis, None, &target(&[(240, Codec::H264)]));
+    let made = world.run(&plan).await;
+    let (step, rendition) = (plan.video[0], &made.manifest.video[0]);
+    // The manifest names the setting, which has files of its own.
+    assert!(rendition.spec.quality < step.spec.quality && rendition.key != step.key);
+    assert!(rendition.checked.score >= rung(240).unwrap().ssim_floor);
+    let frames = u64::from(analysis.frames);
+    assert_eq!(made.frames_encoded, BTreeMap::from([(step.key, frames), (rendition.key, frames)]));
+    assert_sound(&world, &made.manifest, made.hash).await;
+    // It is finished, and others make the same.
+    let again = world.run(&plan).await;
+    assert_eq!((again.hash, again.frames(), again.parts_made), (made.hash, 0, 0));
+    assert_eq!(world.parts(), 0);
+    let elsewhere = World::new();
+    elsewhere.import(&world.path("hard.mp4")).await.unwrap();
+    elsewhere.analyse(&source).await;
+    assert_eq!(elsewhere.run(&plan).await.hash, made.hash);
+
+    // What even that does not help is refused.
+    let source = world.import(&life("harder.mp4", 1)).await.unwrap();
+    let analysis = world.analyse(&source).await;
+    let plan = common::plan(&source, &analysis, None, &target(&[(240, Codec::H264)]));
+    let error = encode::run(&world.library, &plan, &world.job()).await.unwrap_err();
+    let floor = matches!(error, MediaError::Check(CheckFailure::Floor { floor: 8_500, .. }));
+    assert!(floor, "{error}");
+}
+
+#[tokio::test]
+async fn a_source_that_changed_in_the_store_is_noticed() {
+    let world = World::new();
+    let source = world.import(&bunny()).await.unwrap();
+    let analysis = world.analyse(&source).await;
+    let plan = plan(&source, &analysis, None, &target(&[(240, Codec::H264)]));
+    let path = world.library.source_file(source.hash).await.unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let error = encode::run(&world.library, &plan, &world.job()).await.unwrap_err();
+    let MediaError::Changed { expected, found, .. } = &error else { panic!("{error}") };
+    assert!(*expected == source.hash && found != expected);
+    assert!(error.to_string().contains("changed or damaged"), "{error}");
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ use super::*;
 use crate::{
     amount::Amount,
     app::serve::counting,
+    chain::Chain,
     count,
     index::catch_up,
     keys::Purpose,

@@ -96,11 +96,12 @@ impl World {
         Place::new(self.platform().address, shard, address)
     }
 
-    /// What a keeper of this platform has, with keys that sign nothing here.
+    /// What a keeper of this platform has: the scene's key is the keeper's.
     pub fn app(&self, chain: Arc<dyn Chain>) -> App {
         let (config, folder) = (Config::default(), std::env::temp_dir());
         let master_seed = Some(Secret::new("07".repeat(32)));
-        let keys = KeysConfig { master_seed, ..KeysConfig::default() };
+        let keeper = Some(Secret::new(self.scene.key.to_base58_string()));
+        let keys = KeysConfig { master_seed, keeper, ..KeysConfig::default() };
         App {
             config: Arc::new(config),
             keys: Arc::new(Keys::load(&keys, &folder).expect("keys")),
@@ -431,6 +432,10 @@ impl Chain for Bad {
 
     async fn airdrop(&self, to: &Pubkey, lamports: u64) -> Result<(), ChainError> {
         self.inner.airdrop(to, lamports).await
+    }
+
+    async fn advance(&self, by: std::time::Duration) -> Result<(), ChainError> {
+        self.inner.advance(by).await
     }
 
     async fn takes_v1(&self) -> Result<bool, ChainError> {

@@ -15,6 +15,8 @@ pub mod returns;
 mod rows;
 mod searches;
 mod task;
+#[cfg(test)]
+mod tests;
 mod update;
 
 pub use opportunities::{Opportunity, opportunities};

@@ -5,6 +5,8 @@
 mod acts;
 mod care;
 mod delivery;
+#[cfg(test)]
+mod tests;
 
 use anchor_lang::prelude::Pubkey;
 

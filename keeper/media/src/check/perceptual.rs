@@ -4,8 +4,11 @@ use std::{
     fs::File,
     io::{Seek, Write},
     path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -35,15 +38,15 @@ pub(crate) struct Subject<'a> {
     pub folder: &'a Path,
     pub limits: &'a Limits,
     pub cancel: &'a CancellationToken,
+    /// Cores that may be free, besides the caller's.
+    pub cores: &'a Semaphore,
 }
 
 /// Compares a sample of frames with those of the source, scaled to the same size. Blocks.
 pub(crate) fn score(subject: &Subject<'_>) -> Result<(Checked, u64)> {
     let metric = if engine()?.has_vmaf { Metric::Vmaf } else { Metric::Ssim };
     let (mut sum, mut sampled, mut worst, mut cpu_us) = (0_u64, 0_u32, u16::MAX, 0);
-    for window in windows(subject.timeline) {
-        let (score, took_us) = subject.compare(&window, metric)?;
-        let frames = window.end - window.start;
+    for Compared { frames, score, cpu_us: took_us } in subject.compare_all(metric)? {
         sum += u64::from(score) * u64::from(frames);
         sampled += frames;
         worst = worst.min(score);
@@ -61,9 +64,37 @@ pub(crate) fn score(subject: &Subject<'_>) -> Result<(Checked, u64)> {
     Ok((checked, cpu_us))
 }
 
+/// What a comparison of some frames tells, basis points, and its processor time.
+struct Compared {
+    frames: u32,
+    score: u16,
+    cpu_us: u64,
+}
+
 impl Subject<'_> {
-    /// Basis points of the frames in `window`, and processor time.
-    fn compare(&self, window: &Window, metric: Metric) -> Result<(u16, u64)> {
+    /// Compares all windows, on as many cores as nobody else uses.
+    fn compare_all(&self, metric: Metric) -> Result<Vec<Compared>> {
+        let windows = windows(self.timeline);
+        let free = (1..windows.len()).map_while(|_| self.cores.try_acquire().ok());
+        let free: Vec<_> = free.collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let take = || windows.get(next.fetch_add(1, Ordering::Relaxed));
+            std::iter::from_fn(take).map(|window| self.compare(window, metric)).collect()
+        };
+        thread::scope(|scope| {
+            let others: Vec<_> = free.iter().map(|_| scope.spawn(work)).collect();
+            let mut all: Vec<Compared> = work()?;
+            for other in others {
+                let gone = |_| Err(MediaError::Internal("a comparison panicked".into()));
+                let compared: Result<Vec<_>> = other.join().unwrap_or_else(gone);
+                all.extend(compared?);
+            }
+            Ok(all)
+        })
+    }
+
+    fn compare(&self, window: &Window, metric: Metric) -> Result<Compared> {
         let doing = format!("comparing {}p with its source", self.spec.lines);
         let mut run = Run::new(Tool::Ffmpeg, doing, &self.limits.bounds, self.cancel);
         let made = run.input(self.segment(window.segment)?);
@@ -97,7 +128,7 @@ impl Subject<'_> {
         let finished = run.collect(&mut Vec::new())?;
         let score = finished.log.iter().rev().find_map(|line| parse(line, metric));
         let score = score.ok_or_else(|| MediaError::malformed("a comparison", "no score"))?;
-        Ok((score, finished.cpu_us))
+        Ok(Compared { frames: end - start, score, cpu_us: finished.cpu_us })
     }
 
     /// A segment as a file of its own, which nobody else can name.

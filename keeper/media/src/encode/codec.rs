@@ -34,11 +34,14 @@ pub(crate) fn picture(spec: &VideoSpec) -> String {
 }
 
 /// Arguments of the encoder. Chunks have one thread: bits depend on the number of threads, and
-/// several chunks at a time use all cores anyway.
+/// several chunks at a time use all cores anyway. With 0 the encoder chooses.
 pub(super) fn encoder(spec: &VideoSpec, threads: u32) -> Vec<String> {
+    let pools = match threads {
+        1 => "pools=none:wpp=0:",
+        _ => "",
+    };
     let threads = threads.to_string();
-    let (pools, lp) = (format!("pools={threads}:"), format!("lp={threads}:scd=0"));
-    let pools = if threads == "1" { "pools=none:wpp=0:" } else { &pools };
+    let lp = format!("lp={threads}:scd=0");
     let hevc = format!(
         "{pools}frame-threads=1:scenecut=0:keyint=-1:min-keyint=1:open-gop=0:info=0:log-level=error"
     );

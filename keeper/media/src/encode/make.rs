@@ -26,7 +26,7 @@ pub(super) struct Kitchen<'a> {
 
 /// What was made, and what it took.
 #[derive(Debug, Default)]
-pub(super) struct Made {
+pub(crate) struct Made {
     /// An MP4 file of fragments.
     pub bytes: Vec<u8>,
     /// Frames that the encoder counted.

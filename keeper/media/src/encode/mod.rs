@@ -6,29 +6,32 @@
 
 mod codec;
 mod engine;
+mod finish;
 mod make;
 mod publish;
+mod schedule;
 mod task;
+mod whole;
 mod work;
 
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{
-        Arc, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use codec::picture;
 pub use engine::Engine;
 pub(crate) use engine::engine;
+pub(crate) use whole::whole;
 
 use self::{
-    task::{Counts, Shared, Task},
+    schedule::Todo,
+    task::{Counts, Shared},
     work::WorkFolder,
 };
 use crate::{
@@ -36,17 +39,13 @@ use crate::{
     error::{MediaError, Result, blocking},
     hash::Hash,
     library::{Library, keys},
-    package::{AudioRendition, FileEntry, Manifest, VERSION, VideoRendition, playlist},
-    plan::{AudioStep, Plan, VideoStep},
-    progress::{self, OnProgress, Progress},
-    score,
+    package::Manifest,
+    plan::Plan,
+    progress::{self, OnProgress},
 };
 
 /// How long to wait before looking again at what others are making.
 const OTHERS_INTERVAL: Duration = Duration::from_millis(100);
-
-/// The parts of each track that is to be made.
-type Parts = BTreeMap<Hash, Vec<Task>>;
 
 /// How a plan is carried out.
 #[derive(Clone)]
@@ -105,29 +104,9 @@ impl Outcome {
 pub async fn run(library: &Library, plan: &Plan, job: &Job) -> Result<Outcome> {
     let shared = Arc::new(open(library, plan, job).await?);
     blocking(|| engine().map(|_| ())).await?;
-    let mut open_tasks: Vec<Task> = Vec::new();
-    let mut by_key = Parts::new();
-    // Large ones first: what a crash near the end leaves is then quickly made and checked.
-    let mut steps: Vec<_> = plan.video.iter().collect();
-    steps.sort_by_key(|step| std::cmp::Reverse(step.cost.work_us));
-    for step in steps {
-        if publish::finished::<VideoRendition>(&shared, "v", step.key).await?.is_none() {
-            let tasks = task::video(&shared, step)?;
-            by_key.insert(step.key, tasks.clone());
-            open_tasks.extend(tasks);
-        }
-    }
-    for step in &plan.audio {
-        if publish::finished::<AudioRendition>(&shared, "a", step.key).await?.is_none() {
-            let made = task::audio(step)?;
-            by_key.insert(step.key, vec![made.clone()]);
-            open_tasks.push(made);
-        }
-    }
-    shared.find(&open_tasks);
-    let by_key = Arc::new(by_key);
-    make_all(&shared, open_tasks, &by_key, job.workers).await?;
-    let manifest = finish(&shared, &by_key).await?;
+    let todo = Arc::new(Todo::of_plan(&shared).await?);
+    schedule::make(&shared, &todo).await?;
+    let manifest = finish::manifest(&shared, &todo).await?;
     let bytes = manifest.bytes()?;
     let hash = Hash::of(&bytes);
     library.put(&keys::manifest(plan.source, hash), bytes).await?;
@@ -157,8 +136,12 @@ async fn open(library: &Library, plan: &Plan, job: &Job) -> Result<Shared> {
     let source = library.source(plan.source).await?.ok_or_else(|| missing("the record"))?;
     let analysis = analysis::get(library, plan.source).await?;
     let analysis = analysis.ok_or_else(|| missing("the analysis"))?;
-    let file = library.source_file(plan.source).await?;
-    task::check_file(&file)?;
+    // Text alone needs no source.
+    let file = match plan.video.is_empty() && plan.audio.is_empty() {
+        true => PathBuf::new(),
+        false => library.intact_source_file(plan.source).await?,
+    };
+    let workers = job.workers.max(1);
     Ok(Shared {
         library: library.clone(),
         plan: plan.clone(),
@@ -169,234 +152,8 @@ async fn open(library: &Library, plan: &Plan, job: &Job) -> Result<Shared> {
         progress: job.progress.clone(),
         // A failure of one worker stops the others, but not the caller.
         cancel: job.cancel.child_token(),
+        workers,
+        cores: Semaphore::new(workers),
         counts: Counts::default(),
     })
-}
-
-/// Makes all of `tasks`, or waits for others to make them.
-async fn make_all(
-    shared: &Arc<Shared>,
-    tasks: Vec<Task>,
-    parts: &Arc<Parts>,
-    workers: usize,
-) -> Result<()> {
-    let tasks = Arc::new(tasks);
-    let mut running = tokio::task::JoinSet::new();
-    let next = Arc::new(AtomicUsize::new(0));
-    for _ in 0..workers.max(1) {
-        running.spawn(worker(shared.clone(), tasks.clone(), parts.clone(), next.clone()));
-    }
-    let mut result = Ok(());
-    while let Some(ended) = running.join_next().await {
-        let ended = ended.unwrap_or_else(|error| Err(MediaError::Internal(error.to_string())));
-        if let Err(error) = ended {
-            shared.cancel.cancel();
-            // The first is the cause; the others were cancelled.
-            result = result.and(Err(error));
-        }
-    }
-    result
-}
-
-async fn worker(
-    shared: Arc<Shared>,
-    tasks: Arc<Vec<Task>>,
-    parts: Arc<Parts>,
-    next: Arc<AtomicUsize>,
-) -> Result<()> {
-    let mut others: Vec<usize> = Vec::new();
-    loop {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        if number >= tasks.len() {
-            break;
-        }
-        if !attempt(&shared, &tasks, &parts, number).await? {
-            others.push(number);
-        }
-    }
-    // What other processes were making is done soon, or free again if they were killed.
-    while let Some(number) = others.pop() {
-        if shared.cancel.is_cancelled() {
-            return Err(MediaError::Cancelled);
-        }
-        if !attempt(&shared, &tasks, &parts, number).await? {
-            others.push(number);
-            tokio::time::sleep(OTHERS_INTERVAL).await;
-        }
-    }
-    Ok(())
-}
-
-async fn attempt(
-    shared: &Arc<Shared>,
-    tasks: &[Task],
-    parts: &Parts,
-    number: usize,
-) -> Result<bool> {
-    let Some(task) = tasks.get(number).cloned() else { return Ok(true) };
-    // Another process may have published it and dropped its parts.
-    let kind = if matches!(task.kind, task::Kind::Audio(_)) { "a" } else { "v" };
-    if shared.library.exists(&publish::record_key(shared, kind, task.key)).await? {
-        return Ok(true);
-    }
-    let (of, part) = (shared.clone(), task.clone());
-    if !blocking(move || of.attempt(&part)).await? {
-        return Ok(false);
-    }
-    // Checked as soon as it is complete, so that a crash later on does not cost its check.
-    if let task::Kind::Chunk { step, .. } | task::Kind::Remux(step) = task.kind
-        && tasks_of(parts, task.key).iter().all(|part| shared.work.has(&part.name))
-        && let Some(_lock) = shared.work.try_lock(&publish_lock(task.key))?
-    {
-        publish_video(shared, &step, parts).await?;
-    }
-    Ok(true)
-}
-
-/// Publishes everything and puts the manifest together.
-async fn finish(shared: &Arc<Shared>, parts: &Parts) -> Result<Manifest> {
-    let plan = &shared.plan;
-    let previous = match plan.previous {
-        None => None,
-        Some(hash) => {
-            let found = manifest(&shared.library, plan.source, hash).await?;
-            Some(found.ok_or_else(|| MediaError::Plan(format!("manifest {hash} is missing")))?)
-        }
-    };
-    let (mut video, mut audio, mut text) = match &previous {
-        Some(old) => (old.video.clone(), old.audio.clone(), old.text.clone()),
-        None => (Vec::new(), Vec::new(), Vec::new()),
-    };
-    audio.retain(|track| !plan.superseded.contains(&track.key));
-    for step in &plan.video {
-        video.push(published_video(shared, step, parts).await?);
-    }
-    for step in &plan.audio {
-        audio.push(published_audio(shared, step, parts).await?);
-    }
-    for step in &plan.text {
-        text.push(publish::text(shared, step).await?);
-    }
-    video.sort_by_key(|made| (made.spec.codec, made.spec.lines));
-    audio.sort_by_key(|made| made.spec.stream);
-    let index = playlist::multivariant(plan.timeline.rate, &video, &audio, &text);
-    let hash = Hash::of(&index);
-    let path = format!("{}/{}", playlist::folder("m", hash), playlist::NAME);
-    shared.library.put(&keys::video(plan.source, &path), index.clone()).await?;
-    let bytes = u64::try_from(index.len()).unwrap_or(u64::MAX);
-    Ok(Manifest {
-        version: VERSION,
-        source: plan.source,
-        analysis: plan.analysis,
-        plan: plan.hash()?,
-        previous: plan.previous,
-        timeline: plan.timeline.clone(),
-        quality: score::quality(score::rated(&video)),
-        video,
-        audio,
-        text,
-        playlist: FileEntry { path, bytes, hash },
-    })
-}
-
-async fn published_video(
-    shared: &Arc<Shared>,
-    step: &VideoStep,
-    parts: &Parts,
-) -> Result<VideoRendition> {
-    let _lock = lock(shared, step.key).await?;
-    publish_video(shared, step, parts).await
-}
-
-/// The caller holds the lock for publishing it.
-async fn publish_video(
-    shared: &Arc<Shared>,
-    step: &VideoStep,
-    parts: &Parts,
-) -> Result<VideoRendition> {
-    let made = match publish::finished(shared, "v", step.key).await? {
-        Some(made) => made,
-        None => publish::video(shared, step, tasks_of(parts, step.key)).await?,
-    };
-    clear(shared, parts, step.key);
-    Ok(made)
-}
-
-async fn published_audio(
-    shared: &Arc<Shared>,
-    step: &AudioStep,
-    parts: &Parts,
-) -> Result<AudioRendition> {
-    let _lock = lock(shared, step.key).await?;
-    let made = match (publish::finished(shared, "a", step.key).await?, tasks_of(parts, step.key)) {
-        (Some(made), _) => made,
-        (None, [task, ..]) => publish::audio(shared, step, task).await?,
-        (None, []) => return Err(MediaError::Internal("a sound track has no part".into())),
-    };
-    clear(shared, parts, step.key);
-    Ok(made)
-}
-
-fn tasks_of(parts: &Parts, key: Hash) -> &[Task] {
-    parts.get(&key).map(Vec::as_slice).unwrap_or_default()
-}
-
-/// The right to publish a track: its checks are made once.
-async fn lock(shared: &Shared, key: Hash) -> Result<work::Lock> {
-    loop {
-        if shared.cancel.is_cancelled() {
-            return Err(MediaError::Cancelled);
-        }
-        if let Some(lock) = shared.work.try_lock(&publish_lock(key))? {
-            return Ok(lock);
-        }
-        tokio::time::sleep(OTHERS_INTERVAL).await;
-    }
-}
-
-fn publish_lock(key: Hash) -> String {
-    format!("publish-{key}")
-}
-
-/// Drops the parts of a track that is published, and says so.
-fn clear(shared: &Shared, parts: &Parts, key: Hash) {
-    for task in tasks_of(parts, key) {
-        shared.work.drop_part(&task.name);
-    }
-    (shared.progress)(Progress::Finished { rendition: key });
-}
-
-/// One ffmpeg over the whole of a rendition, with the settings of its chunks: what the chunks are
-/// measured against. `threads` is for decoder and encoder each. Blocks.
-///
-/// # Errors
-/// ffmpeg fails.
-pub fn whole(
-    library: &Library,
-    file: &std::path::Path,
-    of: (&crate::library::Source, &analysis::Analysis),
-    plan: &Plan,
-    spec: &crate::plan::VideoSpec,
-    threads: u32,
-) -> Result<Whole> {
-    let cancel = CancellationToken::new();
-    let kitchen = make::Kitchen {
-        source: of.0,
-        analysis: of.1,
-        timeline: &plan.timeline,
-        file,
-        limits: library.limits(),
-        cancel: &cancel,
-    };
-    let made = kitchen.range(spec, (0, plan.timeline.frames), threads, &mut |_| {})?;
-    let bytes = u64::try_from(made.bytes.len()).unwrap_or(u64::MAX);
-    Ok(Whole { bytes, frames: made.frames, cpu_us: made.cpu_us })
-}
-
-/// What one ffmpeg over the whole took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Whole {
-    pub bytes: u64,
-    pub frames: u64,
-    pub cpu_us: u64,
 }

@@ -44,7 +44,13 @@ async fn store(shared: &Shared, files: Vec<NewFile>) -> Result<()> {
     Ok(())
 }
 
-async fn record<T: Serialize>(shared: &Shared, kind: &str, key: Hash, track: &T) -> Result<()> {
+/// Says that a track is finished.
+pub(super) async fn record<T: Serialize>(
+    shared: &Shared,
+    kind: &str,
+    key: Hash,
+    track: &T,
+) -> Result<()> {
     shared.library.put(&record_key(shared, kind, key), canonical(track)?).await
 }
 
@@ -80,6 +86,7 @@ fn build_video(
         folder: shared.work.path(),
         limits: shared.library.limits(),
         cancel: &shared.cancel,
+        cores: &shared.cores,
     })?;
     shared.counts.check_cpu_us.fetch_add(cpu_us, Ordering::Relaxed);
     let rung = rung(spec.lines).ok_or_else(|| MediaError::Plan("no such rung".into()))?;

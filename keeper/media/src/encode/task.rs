@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     analysis::Analysis,
-    error::{IoContext, Result},
+    error::{MediaError, Result},
     hash::Hash,
     library::{Library, Source},
     plan::{AudioStep, Method, Plan, VideoStep},
@@ -47,11 +48,15 @@ pub(super) struct Shared {
     pub plan: Plan,
     pub source: Source,
     pub analysis: Analysis,
-    /// The source on this machine.
+    /// The source on this machine; empty where no step reads it.
     pub file: PathBuf,
     pub work: WorkFolder,
     pub progress: OnProgress,
     pub cancel: CancellationToken,
+    /// Parts that are made at a time.
+    pub workers: usize,
+    /// A permit for each of them. Whoever finds one free may use the core.
+    pub cores: Semaphore,
     pub counts: Counts,
 }
 
@@ -68,6 +73,12 @@ pub(super) struct Counts {
 }
 
 impl Shared {
+    /// Waits for a core.
+    pub async fn core(&self) -> Result<SemaphorePermit<'_>> {
+        let core = self.cores.acquire().await;
+        core.map_err(|error| MediaError::Internal(error.to_string()))
+    }
+
     /// Makes a part, unless it is there. False when somebody else is at it. Blocks.
     pub fn attempt(&self, task: &Task) -> Result<bool> {
         if self.work.has(&task.name) {
@@ -152,9 +163,4 @@ pub(super) fn audio(step: &AudioStep) -> Result<Task> {
 /// Parts of `tasks`, read from the work folder.
 pub(super) fn read(shared: &Shared, tasks: &[Task]) -> Result<Vec<Vec<u8>>> {
     tasks.iter().map(|task| shared.work.read(&task.name)).collect()
-}
-
-/// Takes the place of a missing source file with an error that names it.
-pub(super) fn check_file(file: &std::path::Path) -> Result<()> {
-    std::fs::metadata(file).at(file).map(|_| ())
 }

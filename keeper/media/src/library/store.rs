@@ -132,6 +132,26 @@ impl Library {
         Ok(path)
     }
 
+    /// The file of a source on this machine, with its bytes hashed once more. A copy that was damaged
+    /// is made anew.
+    ///
+    /// # Errors
+    /// As for [`Library::source_file`], and the stored bytes are not what their hash says.
+    pub(crate) async fn intact_source_file(&self, source: Hash) -> Result<PathBuf> {
+        let path = self.source_file(source).await?;
+        let file = path.clone();
+        let hash = move || Hash::of_reader(&mut File::open(&file).at(&file)?).at(&file);
+        let (found, _) = blocking(hash).await?;
+        if found == source {
+            return Ok(path);
+        }
+        if self.folder.is_none() {
+            tokio::fs::remove_file(&path).await.at(&path)?;
+            return self.source_file(source).await;
+        }
+        Err(MediaError::Changed { what: format!("source {source}"), expected: source, found })
+    }
+
     /// Copies a file into the store under `key`, and checks on the way that it is still the same.
     pub(crate) async fn put_file(&self, key: &Key, path: &Path, expected: Hash) -> Result<()> {
         let mut from = tokio::fs::File::open(path).await.at(path)?;

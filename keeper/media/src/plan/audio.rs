@@ -57,7 +57,7 @@ impl Planner<'_> {
             }
             plan.superseded.push(made.key);
         }
-        let key = self.key(plan, "audio", method, spec)?;
+        let key = plan.key("audio", method, spec)?;
         let language = stream.language.clone();
         let label = match stream.title.as_str() {
             "" => format!("{language} {}", number + 1),

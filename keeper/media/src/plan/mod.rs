@@ -8,8 +8,6 @@ mod steps;
 mod target;
 mod timeline;
 
-use serde::Serialize;
-
 pub use ladder::{Codec, Effort, LADDER, Rung, VideoSpec, rung};
 pub use price::{Cost, Encoder, PriceList, WorkModel};
 pub use steps::{AudioSpec, AudioStep, Method, Plan, Reused, TextStep, VERSION, VideoStep};
@@ -81,28 +79,7 @@ struct Planner<'a> {
     prices: &'a PriceList,
 }
 
-/// What a key is the hash of.
-#[derive(Serialize)]
-struct Keyed<'a, T> {
-    kind: &'static str,
-    source: Hash,
-    timeline: &'a Timeline,
-    method: Method,
-    spec: T,
-}
-
 impl Planner<'_> {
-    fn key<T: Serialize>(
-        &self,
-        plan: &Plan,
-        kind: &'static str,
-        method: Method,
-        spec: T,
-    ) -> Result<Hash> {
-        let source = self.source.hash;
-        Ok(Hash::of_json(&Keyed { kind, source, timeline: &plan.timeline, method, spec })?)
-    }
-
     fn video(&self, plan: &mut Plan) -> Result<()> {
         let mut wanted = self.target.video.clone();
         wanted.sort();
@@ -137,7 +114,7 @@ impl Planner<'_> {
                 true => Method::Remux,
                 false => Method::Encode,
             };
-            let key = self.key(plan, "video", method, spec)?;
+            let key = plan.key("video", method, spec)?;
             let cost = self.video_cost(plan, &spec, method);
             plan.video.push(VideoStep { key, method, spec, cost });
         }
@@ -163,7 +140,7 @@ impl Planner<'_> {
             let language = webvtt::language(&want.language)?;
             let label = webvtt::label(&want.label)?;
             let spec = (&language, &label, want.kind, Hash::of(webvtt.as_bytes()));
-            let key = self.key(plan, "text", Method::Remux, spec)?;
+            let key = plan.key("text", Method::Remux, spec)?;
             let cost = self.prices.cost(0);
             let made = self.existing.iter().flat_map(|manifest| &manifest.text);
             if made.into_iter().any(|made| made.key == key) {

@@ -33,8 +33,8 @@ impl Default for PriceList {
     }
 }
 
-/// Processor time of the parts of an encoding, fitted to what `examples/calibrate.rs` measured on
-/// one thread of an AMD EPYC.
+/// Processor time of the parts of an encoding, fitted to the renditions of the clips that
+/// `scripts/bench media` makes, one by one, on one thread of an AMD EPYC.
 ///
 /// An encoding takes, for each frame, in pixels, bits and picoseconds,
 ///

@@ -8,6 +8,16 @@ use crate::hash::Hash;
 /// Version of the form of plans.
 pub const VERSION: u32 = 1;
 
+/// What the key of a track is the hash of.
+#[derive(Serialize)]
+struct Keyed<'a, T> {
+    kind: &'static str,
+    source: Hash,
+    timeline: &'a Timeline,
+    method: Method,
+    spec: T,
+}
+
 /// The smallest set of work that leads from what exists to a target.
 ///
 /// Equal inputs give equal plans, and [`Plan::hash`] names one.
@@ -47,6 +57,28 @@ impl Plan {
         self.video.is_empty() && self.audio.is_empty() && self.text.is_empty()
     }
 
+    /// What is made where `step` missed the floor of its rung: the same rendition at a better
+    /// setting. None for a copy, which cannot be better.
+    pub(crate) fn better(&self, step: &VideoStep) -> Result<Option<VideoStep>, serde_json::Error> {
+        if step.method == Method::Remux {
+            return Ok(None);
+        }
+        let spec = step.spec.better();
+        let key = self.key("video", step.method, spec)?;
+        Ok(Some(VideoStep { key, spec, ..*step }))
+    }
+
+    /// The name of a track of this plan: what its bytes depend on.
+    pub(super) fn key<T: Serialize>(
+        &self,
+        kind: &'static str,
+        method: Method,
+        spec: T,
+    ) -> Result<Hash, serde_json::Error> {
+        let (source, timeline) = (self.source, &self.timeline);
+        Hash::of_json(&Keyed { kind, source, timeline, method, spec })
+    }
+
     /// Frames that will be encoded.
     pub fn frames(&self) -> u64 {
         let encoded = self.video.iter().filter(|step| step.method == Method::Encode);
@@ -66,7 +98,8 @@ pub enum Method {
 /// A video rendition to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VideoStep {
-    /// Names its files: the hash of source, timeline and specification.
+    /// Names its files: the hash of source, timeline and specification. A rendition that had to be
+    /// made better has the key of its better specification.
     pub key: Hash,
     pub method: Method,
     pub spec: VideoSpec,

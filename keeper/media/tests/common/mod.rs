@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -63,6 +64,35 @@ impl World {
     pub async fn run(&self, plan: &Plan) -> Outcome {
         encode::run(&self.library, plan, &self.job()).await.unwrap()
     }
+
+    /// Parts in the folder of the work.
+    pub fn parts(&self) -> usize {
+        let Ok(entries) = std::fs::read_dir(self.path("work")) else { return 0 };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        names.filter(|name| name.ends_with(".mp4")).count()
+    }
+
+    /// The bytes of all files of a manifest and of the analysis, by their names.
+    pub fn files(&self, manifest: &Manifest) -> BTreeMap<String, Vec<u8>> {
+        let library = self.path("library");
+        let video = library.join(format!("videos/{}", manifest.source));
+        let mut files: BTreeMap<String, Vec<u8>> = manifest
+            .files()
+            .map(|file| (file.path.clone(), std::fs::read(video.join(&file.path)).unwrap()))
+            .collect();
+        let analysis = library.join(format!("analysis/{}/v1", manifest.source));
+        for entry in std::fs::read_dir(analysis).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            files.insert(name, std::fs::read(entry.path()).unwrap());
+        }
+        files
+    }
+}
+
+/// How often something is done: `short` times, or `long` times when `PIXR_LONG` is set.
+pub fn times(short: u64, long: u64) -> u64 {
+    if std::env::var_os("PIXR_LONG").is_some() { long } else { short }
 }
 
 /// The default, but with no patience for others: tests wait for the result.

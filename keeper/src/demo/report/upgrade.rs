@@ -20,8 +20,8 @@ pub fn section(summary: &Summary) -> anyhow::Result<Markup> {
         h2 { "An investment, and what it earns" }
         p {
             "The video " code { (upgrade.content) } " was out at 360p. Somebody paid "
-            (amount(upgrade.target, decimals)) " tokens for its 720p; the keeper made it in "
-            (time(upgrade.upgrade_ms)) " and delivered it on the chain with the hash of its manifest. Then "
+            (amount(upgrade.target, decimals)) " tokens for its 720p and the 480p below it; the keeper made them in "
+            (time(upgrade.upgrade_ms)) " and delivered them on the chain with the hash of their manifest. Then "
             "the chain's time went on in fast motion, by hours: of " (thousands(upgrade.views)) " views as many came "
             "in each ten minutes before as afterwards. What the same views earn above the baseline is shared."
         }
@@ -80,8 +80,9 @@ fn ladder(upgrade: &Upgrade) -> anyhow::Result<Markup> {
     Chart {
         title: "The ladder",
         text: format!(
-            "Likeness of each rendition to the source, 1 being the same. {} frames were encoded; {} \
-             of the renditions were there before and are the same, byte for byte.",
+            "Likeness of each rendition to the source, 1 being the same. {} frames were encoded: a \
+             stream of the source that fits is taken as it is. {} of the renditions was there \
+             before and is the same, byte for byte.",
             thousands(upgrade.frames_encoded),
             kept
         ),

@@ -36,9 +36,9 @@ use crate::{
     views::ContentId,
 };
 
-/// What the clip has before, and what is funded, in lines.
-const BEFORE: u16 = 360;
-const AFTER: u16 = 720;
+/// What the clip has before, and what it has afterwards, in lines.
+const BEFORE: [u16; 1] = [360];
+const AFTER: [u16; 3] = [360, 480, 720];
 /// Tokens that the round raises, what the investor offers, and what the position is sold for.
 const TARGET_TOKENS: u64 = 10;
 const OFFER_TOKENS: u64 = 12;
@@ -68,11 +68,11 @@ pub async fn run(
     let stage = Stage { app, media, slot };
     let published = async {
         let (first, manifest) = stage.publish(clip).await?;
-        let what = format!("{content} is out at {BEFORE}p, quality {} of 10,000", manifest.quality);
+        let what = format!("{content} is out at 360p, quality {} of 10,000", manifest.quality);
         Ok(((first, manifest), what))
     };
     let (_, before) = display.phase("video", published).await?;
-    let plan = stage.media.plan(slot, &target(&[BEFORE, AFTER])).await?;
+    let plan = stage.media.plan(slot, &target(&AFTER)).await?;
     let unit = 10_u64.pow(decimals.into());
 
     let mut audience = Audience::new(to, content)?;
@@ -85,7 +85,7 @@ pub async fn run(
     audience.watch(app, BASELINE_STEPS).await?;
     let (hash, frames) = stage.wait_for_delivery(&round, display).await?;
     let what = format!(
-        "{AFTER}p made and delivered for {} tokens, {} frames encoded",
+        "480p and 720p made and delivered for {} tokens, {} frames encoded",
         amount(TARGET_TOKENS * unit, decimals),
         thousands(frames)
     );
@@ -121,8 +121,8 @@ pub async fn run(
         returns: round.returns(app).await?,
         ladder: ladder(&before, &after),
         history: stage.history().await?,
-        frame_before: frames::detail(&stage.media, &before, BEFORE).await?,
-        frame_after: frames::detail(&stage.media, &after, AFTER).await?,
+        frame_before: frames::detail(&stage.media, &before, 360).await?,
+        frame_after: frames::detail(&stage.media, &after, 720).await?,
         steps,
     })
 }
@@ -164,7 +164,7 @@ impl Stage<'_> {
             .import(self.slot, clip, true, (&silent, &never))
             .await
             .with_context(|| format!("--clip {}", clip.display()))?;
-        let plan = self.media.plan(self.slot, &target(&[BEFORE])).await?;
+        let plan = self.media.plan(self.slot, &target(&BEFORE)).await?;
         jobs::enqueue(&self.app.store, self.slot, plan.hash, None).await?;
         let (hash, _) = self.wait_for_job(|_, _| ()).await?;
         let manifest = self.media.manifest(plan.plan.source, hash).await?;

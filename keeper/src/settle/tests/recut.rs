@@ -4,6 +4,7 @@ use solana_signer::Signer;
 
 use super::*;
 use crate::{
+    chain::Chain,
     keys::Purpose,
     testing::{
         faults::{Call, Fault},
