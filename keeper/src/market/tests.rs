@@ -68,6 +68,10 @@ async fn values_follow_from_the_events_whenever_they_are_taken_in() {
     let other = World { store: crate::testing::TestPostgres::start().await.pool, ..world };
     let whole = other.app(other.chain.clone());
     look(&whole).await;
+    let later = now(&other).await + TimeDelta::hours(2);
+    assert_eq!(refresh(&steps, later).await.unwrap(), 2);
+    assert_eq!(refresh(&whole, later).await.unwrap(), 2);
+    assert_eq!(refresh(&whole, later).await.unwrap(), 0);
     for content in [0, 1] {
         let (stepwise, at_once) = (priced(&steps, content).await, priced(&whole, content).await);
         assert!(stepwise.value.abs_diff(at_once.value) <= stepwise.value.unsigned_abs() / 1_000);
@@ -77,7 +81,7 @@ async fn values_follow_from_the_events_whenever_they_are_taken_in() {
     assert_eq!((all.value, all.contents), (sum, 2));
     let history = history(&steps.store, 0, 0, 100).await.unwrap();
     assert!(history.len() >= 3 && history.is_sorted_by_key(|point| point.at));
-    assert_eq!(history.last().unwrap().value, row.value);
+    assert_eq!(history.last().unwrap().value, priced(&steps, 0).await.value);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -118,11 +118,29 @@ impl Studio {
 
     /// Parts of renditions that are made and not published.
     pub fn parts(&self) -> usize {
+        self.part_files().len()
+    }
+
+    fn part_files(&self) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(super::folder::parts(&self.media.folder)) else {
-            return 0;
+            return Vec::new();
         };
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        names.filter(|name| name.ends_with(".mp4")).count()
+        let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        files.filter(|file| file.extension().is_some_and(|it| it == "mp4")).collect()
+    }
+
+    /// Frames that are in finished parts, as ffprobe counts them.
+    pub fn frames_in_parts(&self) -> u64 {
+        let frames = |file: PathBuf| -> u64 {
+            let probe = Command::new("ffprobe")
+                .args(["-v", "error", "-count_packets", "-select_streams", "v"])
+                .args(["-show_entries", "stream=nb_read_packets", "-of", "csv=p=0"])
+                .arg(file)
+                .output()
+                .expect("ffprobe");
+            String::from_utf8_lossy(&probe.stdout).trim().parse().expect("a number of packets")
+        };
+        self.part_files().into_iter().map(frames).sum()
     }
 }
 

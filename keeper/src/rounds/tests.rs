@@ -25,6 +25,7 @@ async fn world() -> (World, App) {
     let mut world = World::new().await;
     world.settle(0, &[(0, 1_000, 10_000), (1, 500, 10_000)]).await;
     let app = world.app(world.chain.clone());
+    index::catch_up(&app).await.unwrap();
     (world, app)
 }
 
