@@ -72,7 +72,6 @@ async fn a_keeper_that_is_well() {
     assert_eq!(fails(&findings), ["database durability"], "{findings:#?}");
     expect(&findings, "database durability", Severity::Fail, "fsync and full_page_writes");
     for (name, says) in [
-        ("database", "PostgreSQL 15"),
         ("migrations", "have been run"),
         ("log", "answers"),
         ("object store", "written, read and removed"),
@@ -89,6 +88,8 @@ async fn a_keeper_that_is_well() {
     ] {
         expect(&findings, name, Severity::Ok, says);
     }
+    // How fast it answers depends on what else the machine does.
+    assert!(of(&findings, "database").found.starts_with("PostgreSQL 15"), "{findings:#?}");
     assert_eq!(findings.iter().filter(|finding| finding.name == "clock").count(), 2);
 }
 

@@ -138,7 +138,10 @@ impl Studio {
                 .arg(file)
                 .output()
                 .expect("ffprobe");
-            String::from_utf8_lossy(&probe.stdout).trim().parse().expect("a number of packets")
+            assert!(probe.status.success());
+            // Nothing for a part with sound alone.
+            let packets = String::from_utf8_lossy(&probe.stdout);
+            packets.split_whitespace().map(|it| it.parse::<u64>().expect("a number")).sum()
         };
         self.part_files().into_iter().map(frames).sum()
     }
