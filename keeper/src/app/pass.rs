@@ -1,5 +1,5 @@
 //! One pass over everything that waits, for commands and tests: counts the log to its end, settles
-//! what is counted, indexes and publishes it.
+//! what is counted, indexes, publishes and values it.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::{
     count,
     index::{self, registry},
     log::Partition,
+    market,
     observe::figures,
     settle::{self, Summary, Timing},
 };
@@ -31,6 +32,7 @@ pub async fn settle_all(
     let stop = CancellationToken::new();
     let summary = settle::settle_once(app, &identity.name, Timing::Now, &stop).await?;
     index::catch_up(app).await?;
+    market::advance(app).await?;
     Ok(summary)
 }
 

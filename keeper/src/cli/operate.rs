@@ -11,7 +11,9 @@ use solana_signer::Signer;
 use super::{bad, output};
 use crate::{
     app::{App, Creator, CreatorName, Ledger},
+    index,
     keys::{self, Purpose},
+    market,
     settle::operations::{self, Landed, OperationError},
 };
 
@@ -78,6 +80,20 @@ pub async fn operate_once(
         }
         outcome => Ok(outcome?),
     }
+}
+
+/// Indexes what was done, so that lists and the market know it where no keeper runs. What was done is
+/// done, whatever becomes of this.
+pub async fn take_in(app: &App) {
+    if let Err(error) = index_and_value(app).await {
+        tracing::warn!(%error, "what was done is not indexed yet; `pixr serve` will do it");
+    }
+}
+
+async fn index_and_value(app: &App) -> anyhow::Result<()> {
+    index::catch_up(app).await?;
+    market::advance(app).await?;
+    Ok(())
 }
 
 /// The key of a role, checked against who holds the role.

@@ -11,7 +11,7 @@ use super::{
     bad,
     context::Context,
     money,
-    operate::{Done, Once, SignerArgs, operate_once},
+    operate::{Done, Once, SignerArgs, operate_once, take_in},
 };
 use crate::{
     app::{Access, App, Ledger},
@@ -93,13 +93,22 @@ impl<'a> Held<'a> {
         Ok(part.unwrap_or(0).saturating_sub(self.position.claimed))
     }
 
+    /// Who asks for what the owner is paid: the treasury for itself, else the keeper, unless named.
+    fn caller(&self, signer: &SignerArgs) -> anyhow::Result<Keypair> {
+        let treasury = self.app.keys.address(Purpose::Treasury);
+        let own = self.position.owner == treasury;
+        signer.or(self.app, if own { Purpose::Treasury } else { Purpose::Keeper })
+    }
+
     /// The owner's key.
     fn owner(&self, signer: &SignerArgs) -> anyhow::Result<Keypair> {
-        let key = signer.required(self.app)?;
+        let key = signer.or(self.app, Purpose::Treasury)?;
         let owner = self.position.owner;
         match key.pubkey() == owner {
             true => Ok(key),
-            false => Err(bad(format!("--key is {}, but the owner is {owner}", key.pubkey()))),
+            false => {
+                Err(bad(format!("the owner {owner} has to sign, not {}: see --key", key.pubkey())))
+            }
         }
     }
 }
@@ -108,8 +117,12 @@ pub async fn run(context: Context, command: Command) -> anyhow::Result<()> {
     if let Command::List(args) = command {
         return list::run(context, args).await;
     }
-    let done = context.with_app(Access::ReadWrite, async |app| act(app, command).await).await?;
-    context.show(&done)
+    let act = async |app: &App| {
+        let done = act(app, command).await?;
+        take_in(app).await;
+        Ok(done)
+    };
+    context.show(&context.with_app(Access::ReadWrite, act).await?)
 }
 
 async fn act(app: &App, command: Command) -> anyhow::Result<Done> {
@@ -117,14 +130,14 @@ async fn act(app: &App, command: Command) -> anyhow::Result<Done> {
         Command::Claim(args) => {
             let held = Held::read(app, args.position).await?;
             let due = held.amount(held.due().await?);
-            let key = args.signer.or(app, Purpose::Keeper)?;
+            let key = held.caller(&args.signer)?;
             let claim = held.acts.claim(key.pubkey(), held.at, &held.position);
             let done = format!("{due} tokens were paid to {}.", held.position.owner);
             operate_once(app, &args.once, done, &claim, &[&key]).await
         }
         Command::Refund(args) => {
             let held = Held::read(app, args.position).await?;
-            let key = args.signer.or(app, Purpose::Keeper)?;
+            let key = held.caller(&args.signer)?;
             let refund = held.acts.refund(key.pubkey(), held.at, &held.position);
             let (back, owner) = (held.amount(held.position.amount), held.position.owner);
             let done = format!("{back} tokens were paid back to {owner}.");
@@ -180,7 +193,7 @@ async fn buy(app: &App, args: &PositionArgs, price_max: Option<&str>) -> anyhow:
         Some(text) => money::amount(app, text).await?,
         None => price,
     };
-    let key = args.signer.required(app)?;
+    let key = args.signer.or(app, Purpose::Treasury)?;
     money::source(app, &key, price).await?;
     let buy = held.acts.buy(key.pubkey(), held.at, &held.position, most.base_units);
     let done = format!("The position is {}'s now, for {price} tokens.", key.pubkey());

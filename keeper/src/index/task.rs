@@ -6,10 +6,7 @@ use futures::{StreamExt, stream::BoxStream};
 use tokio_util::sync::CancellationToken;
 
 use super::{IndexError, Indexed, Published, Publisher, index_once, metrics, registry};
-use crate::{
-    app::App,
-    store::leases::{self, Lease},
-};
+use crate::{app::App, store::hold};
 
 /// The lease: one keeper indexes and publishes.
 const LEASE: &str = "index";
@@ -40,41 +37,12 @@ fn publisher(app: &App) -> Publisher {
 /// this keeper.
 pub async fn run(app: App, owner: String, stop: CancellationToken) {
     metrics::describe();
-    let mut pause = PAUSE_MIN;
-    while !stop.is_cancelled() {
-        match leases::acquire(&app.store, LEASE, &owner, LEASE_LASTS).await {
-            Ok(Some(lease)) => {
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = leases::keep(&app.store, &lease, LEASE_LASTS) => continue,
-                    () = follow(&app, &mut pause) => {}
-                }
-                release(&app, &lease).await;
-            }
-            Ok(None) => wait(&stop, LEASE_LASTS / 3).await,
-            Err(error) => {
-                tracing::warn!(%error, "the indexer cannot take its lease");
-                wait(&stop, PAUSE_MAX.min(pause)).await;
-            }
-        }
-    }
-}
-
-async fn wait(stop: &CancellationToken, time: Duration) {
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = tokio::time::sleep(time) => {}
-    }
-}
-
-async fn release(app: &App, lease: &Lease) {
-    if let Err(error) = leases::release(&app.store, lease).await {
-        tracing::warn!(%error, "the indexer's lease ends by itself");
-    }
+    hold(&app.store, LEASE, &owner, LEASE_LASTS, &stop, || follow(&app)).await;
 }
 
 /// Follows the chain for ever.
-async fn follow(app: &App, pause: &mut Duration) {
+async fn follow(app: &App) {
+    let mut pause = PAUSE_MIN;
     let mut publisher = publisher(app);
     let mut signs: Option<BoxStream<'static, ()>> = None;
     let mut synced = false;
@@ -85,14 +53,14 @@ async fn follow(app: &App, pause: &mut Duration) {
         }
         match pass(app, &mut publisher, &mut synced).await {
             Ok(()) => {
-                *pause = PAUSE_MIN;
+                pause = PAUSE_MIN;
                 listen(&mut signs).await;
             }
             Err(error) => {
                 report(&error);
                 synced = false;
-                tokio::time::sleep(*pause).await;
-                *pause = (*pause * 2).min(PAUSE_MAX);
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSE_MAX);
             }
         }
     }

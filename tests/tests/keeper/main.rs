@@ -6,6 +6,7 @@ mod daemon;
 mod disk;
 mod media;
 mod proxy;
+mod rounds;
 mod rpc;
 mod servers;
 mod trial;

@@ -9,12 +9,12 @@ use sha2::{Digest, Sha256};
 use crate::daemon::Place;
 
 /// Real film with sound.
-fn film() -> String {
+pub fn film() -> String {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bunny-720p.mp4");
     fixture.to_str().expect("a path in UTF-8").to_owned()
 }
 
-fn json(place: &Place, arguments: &[&str]) -> Value {
+pub fn json(place: &Place, arguments: &[&str]) -> Value {
     let arguments = [&["--json"], arguments].concat();
     serde_json::from_str(&place.succeed(&arguments)).expect("one JSON document")
 }

@@ -16,7 +16,7 @@ use super::{
     bad,
     context::Context,
     money,
-    operate::{self, Done, Once, SignerArgs, operate, operate_once},
+    operate::{self, Done, Once, SignerArgs, operate, operate_once, take_in},
 };
 use crate::{
     app::{Access, App, Ledger},
@@ -43,7 +43,7 @@ pub enum Command {
         /// The round's address
         round: Pubkey,
     },
-    /// Invest tokens in a round
+    /// Invest tokens of the treasury's, or of whoever signs, in a round
     Invest {
         /// The round's address
         round: Pubkey,
@@ -104,8 +104,12 @@ pub async fn run(context: Context, command: Command) -> anyhow::Result<()> {
         Command::List { content, all } => list::list(context, content, all).await,
         Command::Show { round } => list::show(context, round).await,
         command => {
-            let done = context.with_app(Access::ReadWrite, async |app| act(app, command).await);
-            context.show(&done.await?)
+            let act = async |app: &App| {
+                let done = act(app, command).await?;
+                take_in(app).await;
+                Ok(done)
+            };
+            context.show(&context.with_app(Access::ReadWrite, act).await?)
         }
     }
 }
@@ -178,7 +182,7 @@ async fn invest(
     if acts.round.status != RoundStatus::Open {
         return Err(bad(format!("round {round} takes no more investments")));
     }
-    let investor = signer.required(app)?;
+    let investor = signer.or(app, Purpose::Treasury)?;
     money::source(app, &investor, amount).await?;
     let wanted = acts.round.terms.target.saturating_sub(acts.round.raised);
     let taken = Amount::new(amount.base_units.min(wanted), amount.decimals);

@@ -14,7 +14,7 @@ use crate::{
         bad,
         context::Context,
         money,
-        operate::{Done, SignerArgs, operate},
+        operate::{Done, SignerArgs, operate, take_in},
     },
     index,
     keys::Purpose,
@@ -104,7 +104,9 @@ async fn open(app: &App, args: &Args) -> anyhow::Result<Done> {
     let done = format!("Round {round} is open for {}.", humantime::format_duration(args.deadline));
     // The address is new for every round of the content, so this cannot open two.
     let operation = crate::rounds::key(&round, "open");
-    Ok(operate(app, &operation, done, &[opening.instruction], &[&key]).await?)
+    let done = operate(app, &operation, done, &[opening.instruction], &[&key]).await?;
+    take_in(app).await;
+    Ok(done)
 }
 
 async fn terms(app: &App, args: &Args, slot: Slot) -> anyhow::Result<RoundTerms> {
