@@ -56,6 +56,7 @@ impl Summary {
             "contents",
             "views",
             "earned",
+            "to rounds",
             "tips",
             "withdrawn",
             "balance",
@@ -70,7 +71,7 @@ impl Summary {
                 thousands(*contents),
                 thousands(*views),
             ];
-            let amounts = [line.earned, line.tipped, line.withdrawn, line.balance];
+            let amounts = [line.earned, line.shared, line.tipped, line.withdrawn, line.balance];
             row.extend(amounts.map(|it| amount(it, self.decimals)));
             table.add_row(row);
         }

@@ -75,17 +75,27 @@ pub fn creators(summary: &Summary) -> anyhow::Result<Markup> {
             thousands(*contents),
             thousands(*views),
         ];
-        let amounts = [line.earned, line.tipped, line.withdrawn, line.balance];
+        let amounts = [line.earned, line.shared, line.tipped, line.withdrawn, line.balance];
         row.extend(amounts.map(|it| amount(it, decimals)));
         row
     });
-    let header =
-        ["Creator", "Topic", "Slot", "Contents", "Views", "Earned", "Tips", "Withdrawn", "Balance"];
+    let header = [
+        "Creator",
+        "Topic",
+        "Slot",
+        "Contents",
+        "Views",
+        "Earned",
+        "To rounds",
+        "Tips",
+        "Withdrawn",
+        "Balance",
+    ];
     Ok(html! {
         h2 { "Who earned what" }
         @if !summary.earnings.is_empty() { (charts::top(summary)?) (charts::tail(summary)?) }
         h3 { "Statement of the top creators" }
-        p { "In tokens. Earned and tips, less what was withdrawn, are the balance." }
+        p { "In tokens. Earned and tips, less what rounds got and what was withdrawn, are the balance." }
         div.card { (table("Statement of the top creators", &header, &rows.collect::<Vec<_>>())) }
     })
 }
