@@ -29,8 +29,17 @@ pub async fn measure(report: &mut Report) -> anyhow::Result<()> {
         let mut worst = 0;
         for (name, clip) in &clips {
             let place = folder.path().join(format!("{id}-{name}"));
-            let off = error_of(&place, clip, codec, effort).await?;
-            println!("  {name} in {}: {}.{} %", codec.name(), off / 10, off % 10);
+            let Compared { predicted_us, measured_us } =
+                compare(&place, clip, codec, effort).await?;
+            let off = error_permille(predicted_us, measured_us);
+            println!(
+                "  {name} in {}: {} ms predicted, {} ms measured, {}.{} % off",
+                codec.name(),
+                predicted_us / 1_000,
+                measured_us / 1_000,
+                off / 10,
+                off % 10
+            );
             worst = worst.max(off);
         }
         report.add(id, super::float(worst) / 10.0, "%", goal, None);
@@ -38,8 +47,18 @@ pub async fn measure(report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How far the prediction is off, permille.
-async fn error_of(place: &Path, clip: &Path, codec: Codec, effort: Effort) -> anyhow::Result<u64> {
+/// Processor time of a plan, microseconds.
+struct Compared {
+    predicted_us: u64,
+    measured_us: u64,
+}
+
+async fn compare(
+    place: &Path,
+    clip: &Path,
+    codec: Codec,
+    effort: Effort,
+) -> anyhow::Result<Compared> {
     let bench = Bench::new(place, clip, clips::limits(), effort).await?;
     let lines = bench.source.video.height;
     let mut rungs: Vec<u16> = RUNGS.into_iter().filter(|rung| u32::from(*rung) <= lines).collect();
@@ -49,5 +68,6 @@ async fn error_of(place: &Path, clip: &Path, codec: Codec, effort: Effort) -> an
     }
     let plan = bench.plan(&targets(codec, &rungs), Vec::new(), None)?;
     let (outcome, _) = bench.run(&plan, WORKERS).await?;
-    Ok(error_permille(plan.cost.work_us, outcome.cpu_us + outcome.check_cpu_us))
+    let measured_us = outcome.cpu_us + outcome.check_cpu_us;
+    Ok(Compared { predicted_us: plan.cost.work_us, measured_us })
 }

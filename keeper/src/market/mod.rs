@@ -7,6 +7,7 @@
 pub mod api;
 mod fading;
 pub mod formula;
+mod inputs;
 mod opportunities;
 pub mod promotion;
 mod ranking;

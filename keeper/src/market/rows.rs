@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use diesel::{
     QueryableByName, sql_query,
-    sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text, Timestamptz},
+    sql_types::{Array, BigInt, Integer, SmallInt, Timestamptz},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::{
-    MarketError, corrupt,
+    MarketError,
     fading::MEASURE,
-    formula::{self, Inputs, Valuation, invested_left_floor},
+    formula::{self, Inputs, Valuation},
+    inputs,
 };
 
 /// Whoever changes the market holds this lock of the database until the end of its transaction.
@@ -65,36 +66,6 @@ struct Row {
     value: i64,
 }
 
-#[derive(QueryableByName)]
-struct Quality {
-    #[diesel(sql_type = Integer)]
-    content: i32,
-    #[diesel(sql_type = Text)]
-    quality: String,
-}
-
-#[derive(QueryableByName)]
-struct Record {
-    #[diesel(sql_type = Integer)]
-    content: i32,
-    #[diesel(sql_type = BigInt)]
-    ended: i64,
-    #[diesel(sql_type = BigInt)]
-    paid_back: i64,
-}
-
-#[derive(QueryableByName)]
-struct Funded {
-    #[diesel(sql_type = Integer)]
-    content: i32,
-    #[diesel(sql_type = BigInt)]
-    raised: i64,
-    #[diesel(sql_type = BigInt)]
-    term_seconds: i64,
-    #[diesel(sql_type = Nullable<Timestamptz>)]
-    delivered_at: Option<DateTime<Utc>>,
-}
-
 /// What changed of the totals.
 #[derive(Default)]
 struct Delta {
@@ -120,7 +91,7 @@ struct Columns {
     value: Vec<i64>,
 }
 
-fn unsigned(value: i64) -> u64 {
+pub(super) fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
 
@@ -128,7 +99,7 @@ fn stored(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn seconds_between(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
+pub(super) fn seconds_between(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
     unsigned((to - from).num_seconds())
 }
 
@@ -147,9 +118,9 @@ pub async fn apply(connection: &mut AsyncPgConnection, update: &Update) -> Resul
     let contents: Vec<i32> = update.changes.keys().copied().collect();
     let mut rows = known(connection, update.shard, &contents).await?;
     let new: Vec<i32> = contents.iter().copied().filter(|it| !rows.contains_key(it)).collect();
-    let qualities = qualities(connection, update.shard, &new).await?;
-    let records = records(connection, update.shard, &contents).await?;
-    let invested = invested(connection, update, &contents).await?;
+    let qualities = inputs::qualities(connection, update.shard, &new).await?;
+    let records = inputs::records(connection, update.shard, &contents).await?;
+    let invested = inputs::invested(connection, update, &contents).await?;
     let mut columns = Columns::default();
     let mut delta = Delta::default();
     for (content, change) in &update.changes {
@@ -249,91 +220,6 @@ async fn known(
     .load(connection)
     .await?;
     Ok(rows.into_iter().map(|row| (row.content, row)).collect())
-}
-
-/// Qualities as the chain last said, for contents that are valued for the first time. One whose
-/// registration was cut out of the log is missing.
-async fn qualities(
-    connection: &mut AsyncPgConnection,
-    shard: i32,
-    contents: &[i32],
-) -> Result<HashMap<i32, i32>, MarketError> {
-    if contents.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows: Vec<Quality> = sql_query(
-        "SELECT DISTINCT ON (content)
-                content, COALESCE(data ->> 'after', data ->> 'quality') AS quality
-         FROM chain_events
-         WHERE shard = $1 AND content = ANY($2) AND name IN ('ContentRegistered', 'QualityChanged')
-         ORDER BY content, id DESC",
-    )
-    .bind::<Integer, _>(shard)
-    .bind::<Array<Integer>, _>(contents)
-    .load(connection)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let quality = row.quality.parse().map_err(|_| corrupt("the quality of a content"))?;
-            Ok((row.content, quality))
-        })
-        .collect()
-}
-
-/// Rounds with returns that are over, of the creator of each content in this shard, and those of
-/// them that were owed what was invested.
-async fn records(
-    connection: &mut AsyncPgConnection,
-    shard: i32,
-    contents: &[i32],
-) -> Result<HashMap<i32, (u32, u32)>, MarketError> {
-    let rows: Vec<Record> = sql_query(
-        "WITH ended AS (
-             SELECT c.creator, r.owed >= r.raised AS paid_back
-             FROM rounds r JOIN contents c ON c.shard = r.shard AND c.content = r.content
-             WHERE r.shard = $1 AND r.owed IS NOT NULL AND r.kind <> 'support'
-         )
-         SELECT c.content, count(*) AS ended, count(*) FILTER (WHERE e.paid_back) AS paid_back
-         FROM contents c JOIN ended e ON e.creator = c.creator
-         WHERE c.shard = $1 AND c.content = ANY($2)
-         GROUP BY c.content",
-    )
-    .bind::<Integer, _>(shard)
-    .bind::<Array<Integer>, _>(contents)
-    .load(connection)
-    .await?;
-    let count = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.content, (count(row.ended), count(row.paid_back))))
-        .collect())
-}
-
-/// What counts of the investments in each content.
-async fn invested(
-    connection: &mut AsyncPgConnection,
-    update: &Update,
-    contents: &[i32],
-) -> Result<HashMap<i32, u64>, MarketError> {
-    let rows: Vec<Funded> = sql_query(
-        "SELECT content, raised, term_seconds, delivered_at FROM rounds
-         WHERE shard = $1 AND content = ANY($2) AND kind <> 'support'
-             AND status IN ('open', 'funded', 'delivered')",
-    )
-    .bind::<Integer, _>(update.shard)
-    .bind::<Array<Integer>, _>(contents)
-    .load(connection)
-    .await?;
-    let mut sums = HashMap::<i32, u64>::new();
-    for Funded { content, raised, term_seconds, delivered_at } in rows {
-        let term = u32::try_from(term_seconds).unwrap_or(u32::MAX);
-        let left = delivered_at.map_or(unsigned(raised), |since| {
-            invested_left_floor(unsigned(raised), seconds_between(since, update.at), term)
-        });
-        let sum = sums.entry(content).or_default();
-        *sum = sum.saturating_add(left);
-    }
-    Ok(sums)
 }
 
 async fn store(
