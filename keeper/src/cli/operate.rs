@@ -8,9 +8,9 @@ use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use super::{bad, output};
+use super::{bad, context::Context, output};
 use crate::{
-    app::{App, Creator, CreatorName, Ledger},
+    app::{Access, App, Creator, CreatorName, Ledger},
     index,
     keys::{self, Purpose},
     market,
@@ -82,9 +82,22 @@ pub async fn operate_once(
     }
 }
 
+/// Opens a keeper, does what `act` says, takes it into the index and the market, and shows it.
+pub async fn act_and_show(
+    context: &Context,
+    act: impl AsyncFnOnce(&App) -> anyhow::Result<Done>,
+) -> anyhow::Result<()> {
+    let act = async |app: &App| {
+        let done = act(app).await?;
+        take_in(app).await;
+        Ok(done)
+    };
+    context.show(&context.with_app(Access::ReadWrite, act).await?)
+}
+
 /// Indexes what was done, so that lists and the market know it where no keeper runs. What was done is
 /// done, whatever becomes of this.
-pub async fn take_in(app: &App) {
+async fn take_in(app: &App) {
     if let Err(error) = index_and_value(app).await {
         tracing::warn!(%error, "what was done is not indexed yet; `pixr serve` will do it");
     }

@@ -11,10 +11,10 @@ use super::{
     bad,
     context::Context,
     money,
-    operate::{Done, Once, SignerArgs, operate_once, take_in},
+    operate::{Done, Once, SignerArgs, act_and_show, operate_once},
 };
 use crate::{
-    app::{Access, App, Ledger},
+    app::{App, Ledger},
     keys::Purpose,
     rounds::Acts,
 };
@@ -117,12 +117,7 @@ pub async fn run(context: Context, command: Command) -> anyhow::Result<()> {
     if let Command::List(args) = command {
         return list::run(context, args).await;
     }
-    let act = async |app: &App| {
-        let done = act(app, command).await?;
-        take_in(app).await;
-        Ok(done)
-    };
-    context.show(&context.with_app(Access::ReadWrite, act).await?)
+    act_and_show(&context, async |app: &App| act(app, command).await).await
 }
 
 async fn act(app: &App, command: Command) -> anyhow::Result<Done> {

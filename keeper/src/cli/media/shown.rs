@@ -23,7 +23,7 @@ pub struct Imported {
     height: u32,
     video_codec: String,
     frame_rate: String,
-    audio_streams: usize,
+    audio_streams: u64,
     frames: Option<u32>,
     scenes: Option<usize>,
 }
@@ -43,7 +43,7 @@ impl Imported {
             height: video.height,
             video_codec: video.codec.clone(),
             frame_rate: video.rate.text(),
-            audio_streams: source.audio.len(),
+            audio_streams: u64::try_from(source.audio.len()).unwrap_or(u64::MAX),
             frames: analysis.map(|analysis| analysis.frames),
             scenes: analysis.map(|analysis| analysis.scenes.len()),
         }
@@ -62,7 +62,7 @@ impl Imported {
                     self.width, self.height, self.video_codec, self.frame_rate
                 ),
             ),
-            ("sound", output::counted(self.audio_streams as u64, "track")),
+            ("sound", output::counted(self.audio_streams, "track")),
             ("frames", count(self.frames.map(|frames| frames.to_string()))),
             ("scenes", count(self.scenes.map(|scenes| scenes.to_string()))),
         ]

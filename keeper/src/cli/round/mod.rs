@@ -16,10 +16,10 @@ use super::{
     bad,
     context::Context,
     money,
-    operate::{self, Done, Once, SignerArgs, operate, operate_once, take_in},
+    operate::{self, Done, Once, SignerArgs, act_and_show, operate, operate_once},
 };
 use crate::{
-    app::{Access, App, Ledger},
+    app::{App, Ledger},
     keys::Purpose,
     rounds::{Acts, Delivery},
     views::ContentId,
@@ -103,14 +103,7 @@ pub async fn run(context: Context, command: Command) -> anyhow::Result<()> {
         Command::Open(args) => open::run(context, *args).await,
         Command::List { content, all } => list::list(context, content, all).await,
         Command::Show { round } => list::show(context, round).await,
-        command => {
-            let act = async |app: &App| {
-                let done = act(app, command).await?;
-                take_in(app).await;
-                Ok(done)
-            };
-            context.show(&context.with_app(Access::ReadWrite, act).await?)
-        }
+        command => act_and_show(&context, async |app: &App| act(app, command).await).await,
     }
 }
 

@@ -9,12 +9,12 @@ use solana_signer::Signer;
 
 use super::Hash;
 use crate::{
-    app::{Access, App, Ledger},
+    app::{App, Ledger},
     cli::{
         bad,
         context::Context,
         money,
-        operate::{Done, SignerArgs, operate, take_in},
+        operate::{Done, SignerArgs, act_and_show, operate},
     },
     index,
     keys::Purpose,
@@ -83,8 +83,7 @@ impl From<Kind> for RoundKind {
 }
 
 pub async fn run(context: Context, args: Args) -> anyhow::Result<()> {
-    let open = async |app: &App| open(app, &args).await;
-    context.show(&context.with_app(Access::ReadWrite, open).await?)
+    act_and_show(&context, async |app: &App| open(app, &args).await).await
 }
 
 async fn open(app: &App, args: &Args) -> anyhow::Result<Done> {
@@ -104,9 +103,7 @@ async fn open(app: &App, args: &Args) -> anyhow::Result<Done> {
     let done = format!("Round {round} is open for {}.", humantime::format_duration(args.deadline));
     // The address is new for every round of the content, so this cannot open two.
     let operation = crate::rounds::key(&round, "open");
-    let done = operate(app, &operation, done, &[opening.instruction], &[&key]).await?;
-    take_in(app).await;
-    Ok(done)
+    Ok(operate(app, &operation, done, &[opening.instruction], &[&key]).await?)
 }
 
 async fn terms(app: &App, args: &Args, slot: Slot) -> anyhow::Result<RoundTerms> {
