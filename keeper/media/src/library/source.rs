@@ -62,6 +62,13 @@ pub struct VideoStream {
     pub bit_rate: u64,
 }
 
+impl VideoStream {
+    /// Pixels of a frame as stored.
+    pub fn coded_pixels(&self) -> u128 {
+        u128::from(self.coded_width) * u128::from(self.coded_height)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AudioStream {
     /// Number of the stream in the file.

@@ -7,12 +7,14 @@ mod price;
 mod steps;
 mod target;
 mod timeline;
+mod work;
 
 pub use ladder::{Codec, Effort, LADDER, Rung, VideoSpec, rung};
-pub use price::{Cost, Encoder, PriceList, WorkModel};
+pub use price::{Cost, PriceList};
 pub use steps::{AudioSpec, AudioStep, Method, Plan, Reused, TextStep, VERSION, VideoStep};
 pub use target::{AudioTarget, SubtitleTarget, Target, TextKind, VideoTarget};
 pub use timeline::{Segmenting, Timeline};
+pub use work::{Encoder, WorkModel};
 
 use crate::{
     analysis::Analysis,
