@@ -82,6 +82,7 @@ pub fn rounds(scene: &mut Scene) -> Vec<(Instruction, Vec<Keypair>)> {
     let buyer = scene.world.wallet(10);
     let buy = platform.buy(buyer.address(), buyer.tokens, earning, held, scene.patron.tokens, 5, 0);
     vec![
+        scene.alice_signs(scene.open_round(small)),
         scene.alice_signs(platform.cancel_round(alice, shard, open)),
         scene.patron_signs(scene.invest(open, 5)),
         scene.patron_signs(scene.refund(&refunding)),

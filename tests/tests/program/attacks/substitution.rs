@@ -1,7 +1,10 @@
 //! Every account of every instruction, exchanged for every other one that an attacker might try.
 
-use pixr_client::{vault_address, withdrawal_address};
+use pixr_client::{
+    escrow_address, position_address, round_address, vault_address, withdrawal_address,
+};
 use pixr_tests::{
+    rounds::TERMS,
     tokens::Token,
     transactions::Failure,
     world::{SMALL, pack, views},
@@ -54,7 +57,12 @@ fn pool(scene: &mut Scene) -> Vec<Address> {
     scene.world.svm = rival.svm.clone();
     let own_tokens = scene.world.token_account(&mallory.address(), 1_000_000);
     let twin = scene.world.open_shard(SMALL);
-    vec![
+    let others = [(ALICE, 0), (ALICE, 2), (BOB, 0)].into_iter().flat_map(|(content, number)| {
+        let round = round_address(&scene.shard, content, number);
+        [round, escrow_address(&round), position_address(&round, &scene.patron.address())]
+    });
+    let mut pool = others.collect::<Vec<_>>();
+    pool.extend([
         rival.platform.address,
         rival.platform.mint,
         rival_shard,
@@ -77,20 +85,16 @@ fn pool(scene: &mut Scene) -> Vec<Address> {
         Token::Token2022.program(),
         pixr::ID,
         Address::default(),
-    ]
+    ]);
+    pool
 }
 
-#[test]
-fn substituted_account() {
-    let mut scene = Scene::new();
-    let mut instructions = signed_instructions(&mut scene);
-    instructions.push((scene.execute(0), vec![scene.alice.key.insecure_clone()]));
-    instructions.extend(rounds(&mut scene));
-    let candidates = pool(&mut scene);
-    scene.world.wait(172_800);
+/// Exchanges every account of the instructions for every candidate; returns how often.
+fn exchange(scene: &mut Scene, instructions: &[(Instruction, Vec<Keypair>)]) -> u32 {
+    let candidates = pool(scene);
     let before = scene.world.svm.clone();
     let mut tried = 0;
-    for (instruction, signers) in &instructions {
+    for (instruction, signers) in instructions {
         let (name, accounts) = names(instruction);
         let signers: Vec<&Keypair> = signers.iter().collect();
         for (position, account) in accounts.iter().enumerate() {
@@ -111,7 +115,35 @@ fn substituted_account() {
             }
         }
     }
+    scene.world.svm = before;
+    tried
+}
+
+#[test]
+fn substituted_account() {
+    let mut scene = Scene::new();
+    let mut instructions = signed_instructions(&mut scene);
+    instructions.push((scene.execute(0), vec![scene.alice.key.insecure_clone()]));
+    instructions.extend(rounds(&mut scene));
+    scene.world.wait(172_800);
+    let tried = exchange(&mut scene, &instructions);
     assert!(tried > 1_000, "only {tried} substitutions");
+}
+
+/// What anybody may send needs no signature to be forged.
+#[test]
+fn substituted_account_where_nobody_signs() {
+    let mut scene = Scene::new();
+    let round = scene.earning_round();
+    scene.world.wait(i64::from(TERMS.term_seconds) + 1);
+    let retire = scene.platform().retire_lane(scene.shard, round);
+    assert!(exchange(&mut scene, &[(retire.clone(), Vec::new())]) > 0);
+    scene.run(retire, &[]);
+    let (claim, patron) = (scene.claim(&round), scene.patron.key.insecure_clone());
+    scene.run(claim, &[&patron]);
+    let close = scene.close_round(round);
+    assert!(exchange(&mut scene, &[(close.clone(), Vec::new())]) > 0);
+    scene.run(close, &[]);
 }
 
 /// What a wallet signs names its own slot by index: another's index is another's money.
