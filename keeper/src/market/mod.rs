@@ -27,7 +27,7 @@ pub use searches::{Report, report};
 pub use task::run;
 pub use update::{advance, refresh};
 
-use crate::{index::IndexError, media::UpgradeError, store::StoreError};
+use crate::{index::IndexError, store::StoreError};
 
 /// Why the market does not know.
 #[derive(Debug, thiserror::Error)]
@@ -36,8 +36,6 @@ pub enum MarketError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Index(#[from] IndexError),
-    #[error(transparent)]
-    Upgrade(#[from] UpgradeError),
 }
 
 impl From<diesel::result::Error> for MarketError {

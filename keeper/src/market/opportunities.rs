@@ -1,10 +1,11 @@
 //! Rounds that take investments, ranked by what they are expected to return.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::HashMap};
 
 use anchor_lang::prelude::Pubkey;
 use chrono::{DateTime, Utc};
 use pixr::state::RoundKind;
+use pixr_media::Hash;
 use serde::Serialize;
 use serde_with::{DisplayFromStr, serde_as};
 
@@ -12,19 +13,16 @@ use super::{
     MarketError,
     formula::{BPS, SEARCH_VIEWS_BPS, portion_floor},
     promotion::{paid_floor, weight_floor},
-    ranking,
-    read::{self, Priced},
+    ranking::{self, Slot},
+    read::Priced,
     returns::{self, Outlook, Returns},
 };
 use crate::{
     app::App,
     chain::events::round_kind_name,
-    index::{
-        registry::signed,
-        rounds::{self, Round, RoundStatus},
-    },
-    media::Media,
-    store::{StoreError, contents::Slot},
+    index::rounds::{self, Round, RoundStatus},
+    media::outlook,
+    store::{Pool, StoreError, contents},
     views::ContentId,
 };
 
@@ -85,53 +83,74 @@ pub struct Assumptions {
 
 /// All of them, the best first.
 pub async fn opportunities(app: &App, now: DateTime<Utc>) -> Result<Vec<Opportunity>, MarketError> {
-    let open = rounds::with_status(&app.store, &[RoundStatus::Open]).await?;
-    let media = Media::open(&app.config, app.store.clone())?;
-    let mut all = Vec::new();
-    for round in open.into_iter().filter(|it| it.terms.has_returns() && !it.refunds(now)) {
-        all.push(opportunity(app, &media, round).await?);
-    }
+    let mut open = rounds::with_status(&app.store, &[RoundStatus::Open]).await?;
+    open.retain(|it| it.terms.has_returns() && !it.refunds(now));
+    let known = Known::read(&app.store, &open).await?;
+    let all = open.into_iter().map(|round| known.opportunity(&round));
+    let mut all = all.collect::<Result<Vec<_>, _>>()?;
     all.sort_by_key(|it| (Reverse(it.return_bps), Reverse(it.low), it.round));
     Ok(all)
 }
 
-async fn opportunity(app: &App, media: &Media, round: Round) -> Result<Opportunity, MarketError> {
-    let slot = (signed(round.shard)?, signed(round.content)?);
-    let priced = read::content(&app.store, slot.0, slot.1).await?;
-    let terms = &round.terms;
-    let at = Slot { shard: round.shard, content: round.content };
-    let planned = media.quality_planned(at, terms.plan_hash.into()).await?;
-    let assumptions = assume(&round, priced.as_ref(), planned);
-    let Returns { expected, low, high, doubt_bps } = returns::expect(&Outlook {
-        earnings: assumptions.earnings,
-        quality: assumptions.quality,
-        quality_after: assumptions.quality_after,
-        views_gained_bps: assumptions.views_gained_bps,
-        views_micro: priced.map_or(0, |it| it.views_micro.cast_unsigned()),
-        share_bps: terms.share_bps,
-        cap: terms.cap,
-        term_seconds: terms.term_seconds,
-    });
-    let connection = &mut app.store.get().await.map_err(StoreError::from)?;
-    let ids = ranking::ids(connection, &[slot]).await?;
-    let content = ids.get(&slot).ok_or_else(|| super::corrupt("a content without id"))?;
-    Ok(Opportunity {
-        round: round.address,
-        content: *content,
-        kind: round_kind_name(terms.kind),
-        target: terms.target,
-        raised: round.raised,
-        deadline: DateTime::from_timestamp(terms.deadline, 0).unwrap_or_default(),
-        share_bps: terms.share_bps,
-        cap: terms.cap,
-        term_seconds: terms.term_seconds,
-        expected,
-        low,
-        high,
-        doubt_bps,
-        return_bps: portion_floor(expected, BPS, terms.target),
-        assumptions,
-    })
+/// What is known of the contents of rounds and of their plans.
+struct Known {
+    priced: HashMap<Slot, Priced>,
+    ids: HashMap<Slot, ContentId>,
+    planned: HashMap<(contents::Slot, Hash), u16>,
+}
+
+fn plan_of(round: &Round) -> (contents::Slot, Hash) {
+    let slot = contents::Slot { shard: round.shard, content: round.content };
+    (slot, round.terms.plan_hash.into())
+}
+
+impl Known {
+    async fn read(pool: &Pool, rounds: &[Round]) -> Result<Self, MarketError> {
+        let slots = rounds.iter().map(|round| plan_of(round).0.stored());
+        let slots: Vec<Slot> = slots.collect::<Result<_, _>>()?;
+        let plans: Vec<_> = rounds.iter().map(plan_of).collect();
+        let planned = outlook::expected(pool, &plans).await?;
+        let connection = &mut pool.get().await.map_err(StoreError::from)?;
+        let priced = ranking::at(connection, &slots).await?;
+        let priced = priced.into_iter().map(|it| ((it.shard, it.content), it)).collect();
+        Ok(Self { priced, ids: ranking::ids(connection, &slots).await?, planned })
+    }
+
+    fn opportunity(&self, round: &Round) -> Result<Opportunity, MarketError> {
+        let terms = &round.terms;
+        let plan = plan_of(round);
+        let slot = plan.0.stored()?;
+        let priced = self.priced.get(&slot);
+        let assumptions = assume(round, priced, self.planned.get(&plan).copied());
+        let Returns { expected, low, high, doubt_bps } = returns::expect(&Outlook {
+            earnings: assumptions.earnings,
+            quality: assumptions.quality,
+            quality_after: assumptions.quality_after,
+            views_gained_bps: assumptions.views_gained_bps,
+            views_micro: priced.map_or(0, |it| it.views_micro.cast_unsigned()),
+            share_bps: terms.share_bps,
+            cap: terms.cap,
+            term_seconds: terms.term_seconds,
+        });
+        let content = self.ids.get(&slot).ok_or_else(|| super::corrupt("a content without id"))?;
+        Ok(Opportunity {
+            round: round.address,
+            content: *content,
+            kind: round_kind_name(terms.kind),
+            target: terms.target,
+            raised: round.raised,
+            deadline: DateTime::from_timestamp(terms.deadline, 0).unwrap_or_default(),
+            share_bps: terms.share_bps,
+            cap: terms.cap,
+            term_seconds: terms.term_seconds,
+            expected,
+            low,
+            high,
+            doubt_bps,
+            return_bps: portion_floor(expected, BPS, terms.target),
+            assumptions,
+        })
+    }
 }
 
 fn assume(round: &Round, priced: Option<&Priced>, planned: Option<u16>) -> Assumptions {

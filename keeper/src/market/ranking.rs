@@ -62,7 +62,8 @@ struct Id {
     id: Vec<u8>,
 }
 
-type Slot = (i32, i32);
+/// Shard and content, as they are stored.
+pub(super) type Slot = (i32, i32);
 
 /// The first `limit` contents at the time `now`.
 pub async fn ranking(
@@ -135,7 +136,8 @@ fn columns(slots: &[Slot]) -> (Vec<i32>, Vec<i32>) {
     slots.iter().copied().unzip()
 }
 
-async fn at(
+/// The valuations of contents; none of what nothing happened to.
+pub(super) async fn at(
     connection: &mut AsyncPgConnection,
     slots: &[Slot],
 ) -> Result<Vec<Priced>, MarketError> {

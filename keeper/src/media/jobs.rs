@@ -13,7 +13,7 @@ use diesel_async::RunQueryDsl;
 use pixr_media::Hash;
 use serde::Serialize;
 
-use super::{UpgradeError, loaded_hash, plans};
+use super::{UpgradeError, loaded_bps, loaded_hash, plans};
 use crate::store::{Pool, StoreError, contents::Slot, loaded, schema::media_jobs, stored};
 
 /// Names a job.
@@ -106,10 +106,6 @@ struct Row {
     started_at: Option<DateTime<Utc>>,
     heartbeat_at: Option<DateTime<Utc>>,
     finished_at: Option<DateTime<Utc>>,
-}
-
-fn loaded_bps(bps: i32) -> Result<u16, StoreError> {
-    u16::try_from(bps).map_err(|_| StoreError::Corrupt(format!("a quality of {bps}")))
 }
 
 impl TryFrom<Row> for Job {

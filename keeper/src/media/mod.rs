@@ -16,7 +16,7 @@ mod http_tests;
 mod intake;
 pub mod jobs;
 pub mod metrics;
-mod outlook;
+pub mod outlook;
 pub mod plans;
 mod queue;
 mod run;
@@ -157,4 +157,9 @@ pub fn quality_bps(manifest: &Manifest) -> u16 {
 fn loaded_hash(bytes: Vec<u8>) -> Result<Hash, StoreError> {
     let bytes: Result<[u8; 32], _> = bytes.try_into();
     bytes.map(Hash::from).map_err(|_| StoreError::Corrupt("a hash that has not 32 bytes".into()))
+}
+
+/// A quality that was stored.
+fn loaded_bps(bps: i32) -> Result<u16, StoreError> {
+    u16::try_from(bps).map_err(|_| StoreError::Corrupt(format!("a quality of {bps}")))
 }

@@ -11,7 +11,7 @@ use pixr_media::{
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::{Media, UpgradeError};
+use super::{Media, UpgradeError, loaded_bps, outlook};
 use crate::store::{Pool, StoreError, contents::Slot, schema::media_plans, stored};
 
 /// A plan that is kept.
@@ -22,6 +22,9 @@ pub struct StoredPlan {
     pub hash: Hash,
     pub plan: Plan,
     pub target: Target,
+    /// Expected of the content when it is carried out, in basis points; none for plans of before that
+    /// was kept.
+    pub quality: Option<u16>,
     pub created_at: DateTime<Utc>,
 }
 
@@ -52,7 +55,8 @@ impl Media {
         let prices = &self.config.prices;
         let plan = plan::plan(&source, &analysis, existing.as_ref(), target, prices)?;
         let (hash, target) = (plan.hash().map_err(MediaError::from)?, target.clone());
-        let plan = StoredPlan { slot, hash, plan, target, created_at: Utc::now() };
+        let quality = Some(outlook::quality(&plan, existing.as_ref()));
+        let plan = StoredPlan { slot, hash, plan, target, quality, created_at: Utc::now() };
         keep(&self.pool, &plan).await?;
         Ok(plan)
     }
@@ -78,6 +82,7 @@ impl Media {
 async fn keep(pool: &Pool, plan: &StoredPlan) -> Result<(), UpgradeError> {
     let (shard, content) = plan.slot.stored()?;
     let hash = plan.hash.to_bytes();
+    let quality = media_plans::quality_bps.eq(plan.quality.map(i32::from));
     let json = |value: Result<Value, serde_json::Error>| value.map_err(MediaError::from);
     diesel::insert_into(media_plans::table)
         .values((
@@ -88,8 +93,11 @@ async fn keep(pool: &Pool, plan: &StoredPlan) -> Result<(), UpgradeError> {
             media_plans::target.eq(json(serde_json::to_value(&plan.target))?),
             media_plans::price.eq(stored(plan.price())?),
             media_plans::created_at.eq(plan.created_at),
+            quality,
         ))
-        .on_conflict_do_nothing()
+        .on_conflict((media_plans::shard, media_plans::content, media_plans::hash))
+        .do_update()
+        .set(quality)
         .execute(&mut pool.get().await.map_err(StoreError::from)?)
         .await?;
     Ok(())
@@ -101,18 +109,25 @@ async fn keep(pool: &Pool, plan: &StoredPlan) -> Result<(), UpgradeError> {
 /// There is no such plan, or the row is damaged.
 pub async fn find(pool: &Pool, slot: Slot, hash: Hash) -> Result<StoredPlan, UpgradeError> {
     let (shard, content) = slot.stored()?;
-    let row: Option<(Value, Value, DateTime<Utc>)> = media_plans::table
+    let row: Option<(Value, Value, Option<i32>, DateTime<Utc>)> = media_plans::table
         .find((shard, content, hash.to_bytes().as_slice()))
-        .select((media_plans::plan, media_plans::target, media_plans::created_at))
+        .select((
+            media_plans::plan,
+            media_plans::target,
+            media_plans::quality_bps,
+            media_plans::created_at,
+        ))
         .first(&mut pool.get().await.map_err(StoreError::from)?)
         .await
         .optional()?;
-    let (plan, target, created_at) = row.ok_or(UpgradeError::NoPlan { slot, plan: hash })?;
+    let (plan, target, quality, created_at) =
+        row.ok_or(UpgradeError::NoPlan { slot, plan: hash })?;
     let corrupt = |error: serde_json::Error| StoreError::Corrupt(format!("plan {hash}: {error}"));
     let plan: Plan = serde_json::from_value(plan).map_err(corrupt)?;
     let target = serde_json::from_value(target).map_err(corrupt)?;
     if plan.hash().map_err(corrupt)? != hash {
         return Err(StoreError::Corrupt(format!("plan {hash} has another hash")).into());
     }
-    Ok(StoredPlan { slot, hash, plan, target, created_at })
+    let quality = quality.map(loaded_bps).transpose()?;
+    Ok(StoredPlan { slot, hash, plan, target, quality, created_at })
 }

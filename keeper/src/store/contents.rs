@@ -10,7 +10,7 @@ use super::{Pool, StoreError, loaded_index, schema::contents, stored_index};
 use crate::views::ContentId;
 
 /// The slot of a content.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Slot {
     pub shard: u32,
     pub content: u32,

@@ -247,6 +247,7 @@ table! {
         target -> Jsonb,
         price -> Int8,
         created_at -> Timestamptz,
+        quality_bps -> Nullable<Int4>,
     }
 }
 

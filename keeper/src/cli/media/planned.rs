@@ -54,6 +54,9 @@ pub struct PlanAnswer {
     price: Price,
     reused: Vec<Step>,
     saved: Price,
+    /// Of the content, expected, in basis points.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quality: Option<u16>,
 }
 
 impl PlanAnswer {
@@ -82,6 +85,7 @@ impl PlanAnswer {
             price: Price::new(plan.cost, decimals),
             reused: reused.collect(),
             saved: Price::new(plan.saved, decimals),
+            quality: stored.quality,
         }
     }
 }
@@ -102,6 +106,9 @@ impl fmt::Display for PlanAnswer {
         writeln!(f, "Costs {}: {frames} to encode, {work} of processor time.", self.price)?;
         if !self.reused.is_empty() {
             writeln!(f, "Saves {} of what is there already.", self.saved)?;
+        }
+        if let Some(quality) = self.quality {
+            writeln!(f, "Brings the quality to about {quality} of 10000.")?;
         }
         write!(f, "Plan {}", self.plan)
     }

@@ -1,0 +1,1 @@
+ALTER TABLE media_plans DROP COLUMN quality_bps;
