@@ -8,16 +8,24 @@ use tokio_util::sync::CancellationToken;
 
 use super::{App, Identity, serve::counting};
 use crate::{
-    count,
+    count::{self, Mark},
     index::{self, registry},
     log::Partition,
     market,
     observe::figures,
     settle::{self, Summary, Timing},
+    views::Verdict,
 };
 
 /// How often it is looked whether the log is counted.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What a pass did.
+pub struct Pass {
+    pub settled: Summary,
+    /// Events that it looked at and did not count, by what is wrong with them.
+    pub refused: Vec<(Verdict, u64)>,
+}
 
 /// Counts, settles, indexes and publishes until nothing waits. `counted` is told how many batches
 /// of the log still wait.
@@ -25,15 +33,17 @@ pub async fn settle_all(
     app: &App,
     identity: &Identity,
     mut counted: impl FnMut(u64),
-) -> anyhow::Result<Summary> {
+) -> anyhow::Result<Pass> {
     index::index_once(&app.store, &*app.chain, &app.platform.address).await?;
     registry::sync_all(&app.store, &*app.chain, &app.platform.address).await?;
+    let mark = Mark::now(&app.store, app.log.partitions()).await?;
     count_all(app, identity, &mut counted).await?;
+    let refused = mark.refused_since(&app.store).await?;
     let stop = CancellationToken::new();
-    let summary = settle::settle_once(app, &identity.name, Timing::Now, &stop).await?;
+    let settled = settle::settle_once(app, &identity.name, Timing::Now, &stop).await?;
     index::catch_up(app).await?;
     market::advance(app).await?;
-    Ok(summary)
+    Ok(Pass { settled, refused })
 }
 
 async fn count_all(

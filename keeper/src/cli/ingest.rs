@@ -29,7 +29,10 @@ use crate::{
     long_about = "Take view events from a file: JSON lines or the compact binary form, plain or \
                   compressed with gzip or zstd. They are durable when this ends; the keeper counts \
                   and settles them. Events count once by their ids, so the same command can be \
-                  repeated after an interruption."
+                  repeated after an interruption.",
+    after_long_help = "A line: {\"id\":\"e-1\",\"content\":\"clip-1\",\"viewer\":\"v-9\",\
+                       \"at\":\"2026-11-21T20:00:00Z\",\"watched_ms\":31000,\"relevance\":9500}\n\
+                       with `at` as RFC 3339 or in Unix milliseconds, and relevance in basis points."
 )]
 pub struct Args {
     /// The file, or - for standard input

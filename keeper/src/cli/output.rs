@@ -1,5 +1,7 @@
 //! Tables and words that answers share.
 
+use std::time::Duration;
+
 use comfy_table::{CellAlignment, Table, presets::NOTHING};
 
 /// A table without lines; the columns after the first `words` hold numbers.
@@ -37,4 +39,28 @@ pub fn sol(lamports: u64) -> String {
 pub fn counted(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
+}
+
+/// A length of time as people give it: in days, hours and less, as a month is no length.
+pub fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (days, rest) = (seconds / 86_400, Duration::from_secs(seconds % 86_400));
+    match (days, rest.is_zero()) {
+        (0, _) => humantime::format_duration(rest).to_string(),
+        (_, true) => counted(days, "day"),
+        (_, false) => format!("{} {}", counted(days, "day"), humantime::format_duration(rest)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_no_months() {
+        let of = |seconds| duration(Duration::from_secs(seconds));
+        assert_eq!(of(90 * 86_400), "90 days");
+        assert_eq!(of(86_400 + 3_600), "1 day 1h");
+        assert_eq!((of(90), of(0)), ("1m 30s".into(), "0s".into()));
+    }
 }

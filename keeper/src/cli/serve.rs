@@ -1,13 +1,15 @@
 //! `pixr serve` and `pixr settle`.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
 use super::{context::Context, output, progress};
-use crate::{
-    app::{Access, App, Identity, pass, serve, signals::Signals},
-    settle::Summary,
+use crate::app::{
+    Access, App, Identity,
+    pass::{self, Pass},
+    serve,
+    signals::Signals,
 };
 
 /// Runs a keeper until SIGTERM or SIGINT; a second one stops it at once.
@@ -49,6 +51,8 @@ pub struct Settled {
     credits: u64,
     views: u64,
     fees_lamports: u64,
+    /// Events that did not count, by what is wrong with them.
+    not_counted: BTreeMap<&'static str, u64>,
     /// Why a shard could not settle everything.
     blocked: Vec<Blocked>,
 }
@@ -60,9 +64,9 @@ struct Blocked {
 }
 
 impl Settled {
-    pub fn of(summary: &Summary) -> Self {
-        let totals = summary.settled();
-        let blocked = summary.shards.iter().filter_map(|shard| {
+    pub fn of(pass: &Pass) -> Self {
+        let totals = pass.settled.settled();
+        let blocked = pass.settled.shards.iter().filter_map(|shard| {
             let blocked = shard.blocked.as_ref()?;
             Some(Blocked { shard: shard.shard, reason: blocked.to_string() })
         });
@@ -71,6 +75,7 @@ impl Settled {
             credits: totals.credits,
             views: totals.views,
             fees_lamports: totals.fees_lamports,
+            not_counted: pass.refused.iter().map(|(why, events)| (why.name(), *events)).collect(),
             blocked: blocked.collect(),
         }
     }
@@ -83,11 +88,17 @@ impl Settled {
 
 impl fmt::Display for Settled {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { batches, credits, views, fees_lamports, blocked } = self;
+        let Self { batches, credits, views, fees_lamports, not_counted, blocked } = self;
         let (views, credits) =
             (output::counted(*views, "view"), output::counted(*credits, "credit"));
         let (plural, fees) = (if *batches == 1 { "" } else { "es" }, output::sol(*fees_lamports));
         write!(f, "{views} settled: {credits} in {batches} batch{plural}, fees {fees}.")?;
+        if !not_counted.is_empty() {
+            let each = not_counted.iter();
+            let each = each.map(|(why, events)| format!("{events} {}", why.replace('_', " ")));
+            let each = each.collect::<Vec<_>>().join(", ");
+            write!(f, "\nNot counted: {each}. `pixr explain event ID` tells why.")?;
+        }
         for Blocked { shard, reason } in blocked {
             write!(f, "\nShard {shard} is not settled: {reason}")?;
         }
@@ -112,12 +123,12 @@ pub async fn settle_all(
     identity: &Identity,
 ) -> anyhow::Result<Settled> {
     let bar = progress::bar(context, 0, "batches of the log");
-    let summary = pass::settle_all(app, identity, |waiting| {
+    let done = pass::settle_all(app, identity, |waiting| {
         let known = bar.length().unwrap_or_default().max(waiting);
         bar.set_length(known);
         bar.set_position(known.saturating_sub(waiting));
     })
     .await?;
     bar.finish_and_clear();
-    Ok(Settled::of(&summary))
+    Ok(Settled::of(&done))
 }

@@ -15,6 +15,7 @@ mod janitor;
 mod judge;
 pub mod metrics;
 mod rebuild;
+mod refused;
 mod registry;
 mod tally;
 mod worker;
@@ -27,6 +28,7 @@ pub use self::{
     counter::run,
     janitor::run as run_janitor,
     judge::Judge,
+    refused::Mark,
     registry::{Look, Registry, Slot},
 };
 use crate::{

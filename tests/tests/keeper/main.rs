@@ -4,6 +4,7 @@ mod catalogue;
 mod crash;
 mod daemon;
 mod disk;
+mod first_steps;
 mod media;
 mod proxy;
 mod rounds;

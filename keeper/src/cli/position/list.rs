@@ -44,12 +44,17 @@ struct Row {
 #[derive(Serialize)]
 struct Rows {
     positions: Vec<Row>,
+    #[serde(skip)]
+    of_all: bool,
 }
 
 impl fmt::Display for Rows {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         if self.positions.is_empty() {
-            return f.write_str("There are no such positions.");
+            return f.write_str(match self.of_all {
+                true => "No position is for sale; --owner and --round list others.",
+                false => "There are no such positions.",
+            });
         }
         let header = ["position", "owner", "round is", "invested", "earned", "claimed", "price"];
         let mut table = output::table(&header, 3);
@@ -92,7 +97,8 @@ async fn rows(app: &App, args: &Args) -> anyhow::Result<Rows> {
             price: position.price.map(amount),
         })
     };
-    Ok(Rows { positions: positions.into_iter().filter_map(row).collect() })
+    let of_all = args.owner.is_none() && args.round.is_none();
+    Ok(Rows { positions: positions.into_iter().filter_map(row).collect(), of_all })
 }
 
 async fn positions(app: &App, args: &Args) -> anyhow::Result<Vec<Position>> {

@@ -134,7 +134,7 @@ impl fmt::Display for Row {
             let term = std::time::Duration::from_secs(self.term_seconds.into());
             pairs.push(("share of the uplift", format!("{} basis points", self.share_bps)));
             pairs.push(("returns at most", tokens(self.cap)));
-            pairs.push(("earns for", humantime::format_duration(term).to_string()));
+            pairs.push(("earns for", output::duration(term)));
         }
         pairs.push(("plan", self.plan.clone()));
         pairs.extend(self.manifest.clone().map(|hash| ("manifest", hash)));

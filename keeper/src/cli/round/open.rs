@@ -15,6 +15,7 @@ use crate::{
         context::Context,
         money,
         operate::{Done, SignerArgs, act_and_show, operate},
+        output,
     },
     index,
     keys::Purpose,
@@ -100,7 +101,7 @@ async fn open(app: &App, args: &Args) -> anyhow::Result<Done> {
     let key = args.signer.or(app, Purpose::Keeper)?;
     let opening = Opening::new(app, key.pubkey(), &shard, (content, &slot), terms);
     let round = opening.round;
-    let done = format!("Round {round} is open for {}.", humantime::format_duration(args.deadline));
+    let done = format!("Round {round} is open for {}.", output::duration(args.deadline));
     // The address is new for every round of the content, so this cannot open two.
     let operation = crate::rounds::key(&round, "open");
     Ok(operate(app, &operation, done, &[opening.instruction], &[&key]).await?)
