@@ -42,7 +42,7 @@ pub(super) fn encoder(spec: &VideoSpec, threads: u32) -> Vec<String> {
     };
     let threads = threads.to_string();
     // Looking for screen contents takes up to twice the time on pictures that it takes for such, and
-    // saves no bits on recordings of a screen.
+    // saved nothing on moving text.
     let lp = format!("lp={threads}:scd=0:scm=0");
     let hevc = format!(
         "{pools}frame-threads=1:scenecut=0:keyint=-1:min-keyint=1:open-gop=0:info=0:log-level=error"
