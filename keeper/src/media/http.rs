@@ -274,7 +274,7 @@ fn problem(error: UpgradeError) -> Problem {
         UploadError::Offset { have, .. } => {
             Problem::new(StatusCode::CONFLICT, "Wrong offset", detail).with("offset", have)
         }
-        UploadError::Busy | UploadError::Incomplete { .. } | UploadError::Hash => {
+        UploadError::Incomplete { .. } | UploadError::Hash => {
             Problem::new(StatusCode::CONFLICT, "Conflict", detail)
         }
     }

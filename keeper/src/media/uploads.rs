@@ -185,7 +185,7 @@ impl Uploads {
     /// Appends `data`, which starts at `offset`, durably. Returns where to go on.
     ///
     /// # Errors
-    /// Another offset is next, the file would be longer than announced, or somebody else writes it.
+    /// Another offset is next, or the file would be longer than announced.
     pub async fn append(
         &self,
         upload: &Upload,

@@ -1,8 +1,8 @@
 //! Uploads that go on where they stopped.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
-    io::Write,
+    fs::{File, OpenOptions},
+    io::{ErrorKind, Write},
     path::PathBuf,
 };
 
@@ -36,12 +36,10 @@ pub enum UploadError {
     Incomplete { have: u64, bytes: u64 },
     #[error("upload: the bytes do not have the announced hash and were dropped; start again")]
     Hash,
-    #[error("upload: another request is writing this file; wait for its end")]
-    Busy,
 }
 
 /// A folder of uploads. The length of a file there says how far its upload is: nothing else has to
-/// survive a crash.
+/// survive a crash. Whoever writes a file has its lock until what was written is durable.
 #[derive(Clone, Debug)]
 pub struct Uploads {
     folder: PathBuf,
@@ -61,31 +59,39 @@ impl Uploads {
         self.folder.join(format!("{}-{}", upload.hash, upload.bytes))
     }
 
-    /// How many bytes are here: where the sender goes on.
+    /// How many bytes are here durably: where the sender goes on. Blocks.
     ///
     /// # Errors
     /// The announced size is not taken.
     pub fn offset(&self, upload: &Upload) -> Result<u64> {
+        self.check(upload)?;
+        let path = self.path(upload);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+            Err(error) => return Err(error).at(&path),
+        };
+        file.lock_shared().at(&path)?;
+        Ok(file.metadata().at(&path)?.len())
+    }
+
+    fn check(&self, upload: &Upload) -> Result<()> {
         let limit = self.bytes_max;
         if upload.bytes == 0 || upload.bytes > limit {
             return Err(UploadError::Size { bytes: upload.bytes, limit }.into());
         }
-        match std::fs::metadata(self.path(upload)) {
-            Ok(meta) => Ok(meta.len()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
-            Err(error) => Err(error).at(self.path(upload)),
-        }
+        Ok(())
     }
 
     /// Appends `data`, which starts at `offset`, durably. Returns where to go on. Blocks.
     ///
     /// # Errors
-    /// Another offset is next, the file would be longer than announced, or somebody else writes it.
+    /// Another offset is next, or the file would be longer than announced.
     pub fn append(&self, upload: &Upload, offset: u64, data: &[u8]) -> Result<u64> {
-        self.offset(upload)?;
+        self.check(upload)?;
         let path = self.path(upload);
         let mut file = OpenOptions::new().create(true).append(true).open(&path).at(&path)?;
-        lock(&file)?;
+        file.lock().at(&path)?;
         let have = file.metadata().at(&path)?.len();
         if offset != have {
             return Err(UploadError::Offset { offset, have }.into());
@@ -110,7 +116,7 @@ impl Uploads {
         }
         let path = self.path(upload);
         let mut file = File::open(&path).at(&path)?;
-        lock(&file)?;
+        file.lock_shared().at(&path)?;
         let (found, _) = Hash::of_reader(&mut file).at(&path)?;
         if found != upload.hash {
             std::fs::remove_file(&path).at(&path)?;
@@ -126,22 +132,16 @@ impl Uploads {
     pub fn discard(&self, upload: &Upload) -> Result<()> {
         let path = self.path(upload);
         match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).at(path),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at(path),
             _ => Ok(()),
         }
     }
 }
 
-fn lock(file: &File) -> Result<()> {
-    match file.try_lock() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(UploadError::Busy.into()),
-        Err(TryLockError::Error(error)) => Err(error).at("the lock of an upload"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::error::MediaError;
 
@@ -186,5 +186,39 @@ mod tests {
         assert_eq!(uploads.offset(&upload).unwrap(), 0);
         let huge = Upload { hash: upload.hash, bytes: u64::MAX };
         assert!(matches!(refused(uploads.offset(&huge)), UploadError::Size { .. }));
+    }
+
+    #[test]
+    fn bytes_that_are_not_durable_yet_are_not_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let uploads = Uploads::open(folder.path(), &Limits::default()).unwrap();
+        let upload = Upload { hash: Hash::of(b"0123456789"), bytes: 10 };
+        uploads.append(&upload, 0, b"012").unwrap();
+
+        // Somebody who is in the middle of writing.
+        let mut writer = OpenOptions::new().append(true).open(uploads.path(&upload)).unwrap();
+        writer.lock().unwrap();
+        writer.write_all(b"34").unwrap();
+        let (told, asked) = std::sync::mpsc::channel();
+        let others = [
+            std::thread::spawn({
+                let (uploads, told) = (uploads.clone(), told.clone());
+                move || {
+                    told.send(uploads.offset(&upload)).unwrap();
+                }
+            }),
+            std::thread::spawn(move || {
+                told.send(uploads.append(&upload, 5, b"567890")).unwrap();
+            }),
+        ];
+        assert!(asked.recv_timeout(Duration::from_millis(100)).is_err(), "told before its end");
+        writer.unlock().unwrap();
+        for other in others {
+            other.join().unwrap();
+        }
+        let told: Vec<_> = asked.iter().collect();
+        assert_eq!(told.iter().filter(|told| matches!(told, Ok(5))).count(), 1);
+        let refused: Vec<_> = told.into_iter().filter(Result::is_err).map(refused).collect();
+        assert_eq!(refused, [UploadError::TooMuch { end: 11, bytes: 10 }]);
     }
 }
