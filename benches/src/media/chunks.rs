@@ -7,7 +7,7 @@ use pixr_media::{
 
 use super::{
     clips::{self, targets},
-    sample::{REPETITIONS, Sample, percent_above},
+    sample::{REPETITIONS, Sample},
 };
 use crate::report::{Goal, Report};
 
@@ -33,13 +33,13 @@ pub async fn measure(report: &mut Report) -> anyhow::Result<()> {
         whole.push(bench.whole(&plan).await?);
     }
     let goal = Goal::AtMost(10.0);
-    let over = percent_above(chunks.seconds(), whole.seconds());
+    let over = chunks.seconds_above(&whole);
     report.add("chunk_overhead_seconds_pct", over, "%", goal, None);
-    let over = percent_above(chunks.cpu_seconds(), whole.cpu_seconds());
+    let over = chunks.cpu_seconds_above(&whole);
     report.add("chunk_overhead_cpu_pct", over, "%", Goal::Reported, None);
     let check = super::float(check_us) / 1e4 / whole.cpu_seconds();
     report.add("chunk_check_cpu_pct", check, "%", Goal::Reported, None);
-    let over = percent_above(chunks.bytes(), whole.bytes());
+    let over = chunks.bytes_above(&whole);
     report.add("chunk_overhead_bytes_pct", over, "%", goal, None);
     Ok(())
 }

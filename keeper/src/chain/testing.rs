@@ -34,7 +34,8 @@ use super::{
     transactions::{Limits, Signed, Version, sign},
 };
 
-/// Settings of every scene: one token (10^6 base units) for 1,000 views.
+/// Settings of every scene and world: one token (10^6 base units) for 1,000 views, and caps that
+/// nothing reaches.
 pub const SETTINGS: Settings = Settings {
     base_rate: 1_000_000,
     batch_cap: 1 << 50,

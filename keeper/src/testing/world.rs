@@ -39,6 +39,7 @@ use crate::{
     chain::{
         Chain, Commitment,
         embedded::Embedded,
+        testing::SETTINGS,
         transactions::{Limits, Version, sign},
     },
     config::{Config, KeysConfig, Millis, Secret},
@@ -48,20 +49,6 @@ use crate::{
     store::schema::{batches, contents, creators, shards, windows},
 };
 
-/// Settings of a world: one token (10^6 base units) for 1,000 views, and caps that nothing reaches.
-pub const SETTINGS: Settings = Settings {
-    base_rate: 1_000_000,
-    batch_cap: 1 << 50,
-    day_cap: 1 << 55,
-    withdraw_limit: 1_000_000_000,
-    withdraw_window_seconds: 86_400,
-    withdraw_delay_seconds: 172_800,
-    platform_fee_bps: 500,
-    processing_fee_bps: 290,
-    initial_quality: 10_000,
-    baseline_seconds_min: 3_600,
-    shares_bps_max: 5_000,
-};
 /// Registrations in one transaction; the runtime takes 64 instructions.
 const REGISTRATIONS: usize = 48;
 

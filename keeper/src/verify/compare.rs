@@ -2,10 +2,7 @@
 
 use pixr::state::shard::{Lane, ShardRef, number_of};
 
-use super::{
-    Difference, Subject,
-    ledger::{Ledger, Totals},
-};
+use super::{Difference, Subject, accounts::Totals, ledger::Ledger};
 use crate::{
     index::files::{Change, Digest},
     views::ContentId,

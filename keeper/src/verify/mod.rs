@@ -20,6 +20,7 @@
 //! that the account had then; of what followed that batch (tips, withdrawals), as much as makes the
 //! books agree. What is not published yet comes from the chain's own history.
 
+mod accounts;
 mod books;
 mod compare;
 mod ledger;
@@ -37,7 +38,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
 use pixr::state::Platform;
 
-pub use ledger::{ContentBooks, CreatorBooks, Totals};
+pub use accounts::{ContentBooks, CreatorBooks, Totals};
 pub use report::{Difference, Report, ShardReport, Subject, Verdict};
 
 use crate::{

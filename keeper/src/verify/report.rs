@@ -6,7 +6,7 @@ use anchor_lang::prelude::Pubkey;
 use serde::Serialize;
 use serde_with::{DisplayFromStr, serde_as};
 
-use super::ledger::Totals;
+use super::accounts::Totals;
 use crate::views::ContentId;
 
 /// What differs.

@@ -11,7 +11,7 @@ use pixr::{
     },
 };
 
-use super::ledger::{ContentBooks, index};
+use super::{accounts::ContentBooks, ledger::index};
 use crate::index::files::Change;
 
 /// What a change should say and does not: field, what follows from the books, what it says.

@@ -25,8 +25,9 @@ pub fn unix_millis() -> u64 {
 
 /// Tells the chain's time.
 ///
-/// Slots follow the time that passes, whatever becomes of the machine's clock meanwhile; seconds
-/// follow the machine's clock. Neither ever goes back.
+/// Slots follow the time that passes, whatever becomes of the machine's clock while the chain is
+/// open; seconds follow the machine's clock. Neither ever goes back: a chain that is opened again
+/// counts from its beginning, so slots have passed whether or not anything was recorded in them.
 pub struct Clock {
     opened: Instant,
     slot_when_opened: u64,
@@ -40,12 +41,7 @@ impl Clock {
     pub fn new(genesis_millis: u64, ahead_millis: u64, last: ChainTime) -> Self {
         let age = unix_millis().saturating_add(ahead_millis).saturating_sub(genesis_millis);
         let slot = FIRST_SLOT.saturating_add(age / SLOT_MILLIS);
-        Self {
-            opened: Instant::now(),
-            slot_when_opened: slot.max(last.slot.saturating_add(1)),
-            ahead_millis,
-            last,
-        }
+        Self { opened: Instant::now(), slot_when_opened: slot.max(last.slot), ahead_millis, last }
     }
 
     pub fn now(&mut self) -> ChainTime {
@@ -124,7 +120,17 @@ mod tests {
         let far = ChainTime { slot: 1 << 40, unix_seconds: 1 << 40 };
         let mut clock = Clock::new(0, 0, far);
         let now = clock.now();
-        assert!(now.slot > far.slot && now.unix_seconds >= far.unix_seconds);
+        assert!(now.slot >= far.slot && now.unix_seconds >= far.unix_seconds);
+    }
+
+    #[test]
+    fn slots_without_a_record_have_passed_when_a_chain_is_opened_again() {
+        let recorded = ChainTime { slot: FIRST_SLOT, unix_seconds: 0 };
+        let genesis = unix_millis();
+        let mut clock = Clock::new(genesis, 0, recorded);
+        let ahead = clock.advance(Duration::from_secs(4));
+        let seen = clock.now();
+        assert!(Clock::new(genesis, ahead, recorded).now().slot >= seen.slot);
     }
 
     #[test]

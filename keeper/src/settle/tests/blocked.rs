@@ -4,11 +4,11 @@ use pixr::constants::SECONDS_PER_DAY;
 
 use super::*;
 use crate::{
-    chain::Chain,
+    chain::{Chain, testing::SETTINGS},
     settle::Blocked,
     testing::{
         faults::{Call, Fault},
-        world::{SETTINGS, Size},
+        world::Size,
     },
 };
 

@@ -4,11 +4,11 @@ use solana_signer::Signer;
 
 use super::*;
 use crate::{
-    chain::Chain,
+    chain::{Chain, testing::SETTINGS},
     keys::Purpose,
     testing::{
         faults::{Call, Fault},
-        world::{SETTINGS, Size},
+        world::Size,
     },
 };
 
