@@ -1,8 +1,7 @@
 //! Media: what an upgrade takes, against doing everything again and against ffmpeg alone.
 //!
-//! What is compared is measured in turns, three times, and the median counts. Seconds are those of
-//! the clock; beside them stand those of all processors, which other work on the machine changes
-//! less.
+//! What is compared is measured in turns, and the median counts. Seconds are those of the clock;
+//! beside them stand those of all processors, which other work on the machine changes less.
 
 mod chunks;
 mod clips;

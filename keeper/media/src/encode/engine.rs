@@ -39,10 +39,7 @@ pub(crate) fn engine() -> Result<&'static Engine> {
         run.collect(&mut text)?;
         Ok::<_, MediaError>(String::from_utf8_lossy(&text).into_owned())
     };
-    // With the version comes what the run itself took.
-    let version = ask("-version")?;
-    let lines = version.lines().filter(|line| !line.contains("bench:"));
-    let build = lines.collect::<Vec<_>>().join("\n");
+    let build = ask("-version")?.trim_end().to_owned();
     let has_vmaf = ask("-filters")?.contains(" libvmaf ");
     let name = build.split(" Copyright").next().unwrap_or("ffmpeg").to_owned();
     Ok(ENGINE.get_or_init(|| Engine { name, build, has_vmaf }))

@@ -35,7 +35,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WorkModel {
-    /// Starting ffmpeg, microseconds.
+    /// Starting ffmpeg, which loads many libraries, microseconds.
     pub start_us: u64,
     /// Picoseconds for each pixel of the source.
     pub decode_ps: u64,
@@ -64,7 +64,7 @@ pub struct WorkModel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Encoder {
-    /// Starting it, microseconds.
+    /// Starting and ending it, microseconds.
     pub start_us: u64,
     /// Picoseconds for each pixel that comes out.
     pub base_ps: u64,
@@ -114,16 +114,16 @@ impl Default for WorkModel {
             large_percent,
         };
         Self {
-            start_us: 5_000,
+            start_us: 85_000,
             decode_ps: 280,
             decode_bit_ps: 10_000,
             scale_ps: 850,
-            h264_fast: encoder(46_000, 2_670, 20_900, 100),
+            h264_fast: encoder(136_000, 2_670, 20_900, 100),
             h264_standard: encoder(55_000, 2_000, 60_100, 100),
-            hevc_fast: encoder(84_000, 7_680, 22_400, 100),
-            hevc_standard: encoder(180_000, 12_500, 72_000, 100),
-            av1_fast: encoder(180_000, 4_890, 41_600, 64),
-            av1_standard: encoder(173_000, 18_000, 135_200, 67),
+            hevc_fast: encoder(180_000, 7_680, 22_400, 100),
+            hevc_standard: encoder(280_000, 12_500, 72_000, 100),
+            av1_fast: encoder(330_000, 4_890, 41_600, 64),
+            av1_standard: encoder(320_000, 18_000, 135_200, 67),
             audio_second_us: 18_000,
             copy_mib_us: 3_000,
             compare_ps: 4_500,

@@ -7,6 +7,7 @@
 
 mod bounds;
 mod contain;
+mod reap;
 mod run;
 #[cfg(test)]
 mod tests;

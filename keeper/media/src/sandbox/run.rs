@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Bounds,
     contain::contain,
+    reap::reap,
     watch::{Killed, Watch},
 };
 use crate::error::{MediaError, Result};
@@ -69,7 +70,7 @@ pub(crate) struct Run<'a> {
 /// What a run that succeeded tells.
 #[derive(Debug, Default)]
 pub(crate) struct Finished {
-    /// Processor time, user and system, microseconds; 0 for ffprobe.
+    /// Processor time, user and system, microseconds.
     pub cpu_us: u64,
     /// Video frames that came out.
     pub frames: u64,
@@ -99,7 +100,7 @@ impl<'a> Run<'a> {
         cancel: &'a CancellationToken,
     ) -> Self {
         let arguments = match tool {
-            Tool::Ffmpeg => ["-hide_banner", "-nostdin", "-benchmark"].map(String::from).to_vec(),
+            Tool::Ffmpeg => ["-hide_banner", "-nostdin"].map(String::from).to_vec(),
             Tool::Ffprobe => ["-hide_banner", "-v", "error"].map(String::from).to_vec(),
         };
         let doing = doing.into();
@@ -235,10 +236,8 @@ impl Attend<'_> {
             }
             (killed, copied, log)
         });
-        let status = child
-            .inner()
-            .wait()
-            .map_err(|source| MediaError::Io { what: self.tool.name().into(), source })?;
+        let (status, cpu_us) =
+            reap(pid).map_err(|source| MediaError::Io { what: self.tool.name().into(), source })?;
         match killed {
             Some(Killed::Cancelled) => return Err(MediaError::Cancelled),
             Some(Killed::TimeLimit) => {
@@ -254,7 +253,7 @@ impl Attend<'_> {
             Ok(()) => {}
         }
         if status.success() {
-            return Ok(log.finished());
+            return Ok(Finished { cpu_us, frames: log.frames, log: log.lines.into() });
         }
         Err(MediaError::Tool {
             tool: self.tool.name(),
@@ -283,7 +282,6 @@ struct Log {
     lines: VecDeque<String>,
     errors: Vec<String>,
     frames: u64,
-    cpu_us: u64,
 }
 
 /// Follows the log to its end.
@@ -309,9 +307,6 @@ fn listen(child: &mut Child, on_frame: &mut dyn FnMut(u64)) -> Log {
             }
             FfmpegEvent::Log(level, line) => {
                 let line: String = line.chars().take(LOG_LINE_CHARS_MAX).collect();
-                if let Some(cpu_us) = bench_cpu_us(&line) {
-                    log.cpu_us = cpu_us;
-                }
                 let bad = matches!(level, LogLevel::Error | LogLevel::Fatal);
                 if bad && log.errors.len() < ERROR_LINES_MAX {
                     log.errors.push(line.clone());
@@ -328,10 +323,6 @@ fn listen(child: &mut Child, on_frame: &mut dyn FnMut(u64)) -> Log {
 }
 
 impl Log {
-    fn finished(self) -> Finished {
-        Finished { cpu_us: self.cpu_us, frames: self.frames, log: self.lines.into() }
-    }
-
     fn error(self) -> String {
         if !self.errors.is_empty() {
             return self.errors.join("; ");
@@ -341,25 +332,9 @@ impl Log {
     }
 }
 
-/// `bench: utime=0.581s stime=0.052s rtime=0.739s`, the first two added up.
-fn bench_cpu_us(line: &str) -> Option<u64> {
-    let (_, times) = line.split_once("bench: utime=")?;
-    let (user, rest) = times.split_once("s stime=")?;
-    let (system, _) = rest.split_once('s')?;
-    Some(crate::decimal::scaled(user, 6)? + crate::decimal::scaled(system, 6)?)
-        .and_then(|us| u64::try_from(us).ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cpu_time_is_user_and_system() {
-        let line = "[info] bench: utime=0.581s stime=0.052s rtime=0.739s";
-        assert_eq!(bench_cpu_us(line), Some(633_000));
-        assert_eq!(bench_cpu_us("bench: maxrss=81248kB"), None);
-    }
 
     #[test]
     fn copies_are_bounded() {
