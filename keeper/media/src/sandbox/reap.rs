@@ -34,6 +34,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::zombie_processes, reason = "it is reaped by what is tested")]
     fn ended(script: &str) -> (ExitStatus, u64) {
         let child = Command::new("sh").args(["-c", script]).spawn().unwrap();
         reap(Pid::from_raw(i32::try_from(child.id()).unwrap())).unwrap()
