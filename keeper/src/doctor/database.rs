@@ -16,6 +16,8 @@ use crate::store::{self, MigrationState, StoreError};
 const VERSION_MIN: i64 = 15;
 /// Answers that take longer slow counting down: every commit waits for some.
 const ANSWER_MILLIS_MAX: u128 = 20;
+/// Answers that are waited for.
+const ANSWERS: usize = 10;
 /// Connections that a keeper should leave to others.
 const CONNECTIONS_SPARE: i64 = 5;
 /// Differences of clocks, in milliseconds: leases last 10 seconds.
@@ -54,9 +56,14 @@ pub async fn server(parts: &Parts) -> Checked {
     // What is wrong with one that is not there was found when it was to be opened.
     let Ok(store) = parts.store() else { return Ok(Vec::new()) };
     let mut connection = store.get().await.map_err(StoreError::from)?;
-    let started = Instant::now();
     let server: Server = sql_query(SERVER).get_result(&mut connection).await?;
-    let answered = started.elapsed().as_millis();
+    // The quickest tells how far away it is, whatever else both machines do.
+    let mut answered = u128::MAX;
+    for _ in 0..ANSWERS {
+        let started = Instant::now();
+        sql_query("SELECT 1").execute(&mut connection).await?;
+        answered = answered.min(started.elapsed().as_millis());
+    }
     let name = "database";
     let found = format!("PostgreSQL {} answers within {answered} ms", server.version);
     let mut findings = vec![if server.major < VERSION_MIN {
