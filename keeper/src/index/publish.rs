@@ -31,6 +31,7 @@ use shard::Shard;
 
 /// Files that are written at the same time.
 const WRITES_AT_ONCE: usize = 64;
+
 /// What a pass has written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Published {

@@ -11,6 +11,8 @@ use crate::{
 
 /// Processor time of the parts of an encoding, fitted to the renditions of the clips that
 /// `scripts/bench media` makes and of some with more noise, one by one, on one thread of an AMD EPYC.
+/// What starting takes is fitted to whole plans, since only those have all processes in them; that of
+/// `hevc_fast` and `av1_standard`, which the benchmark does not measure, is taken from their siblings.
 ///
 /// An encoding takes, for each frame, in pixels, bits and picoseconds,
 ///
